@@ -1,0 +1,41 @@
+"""Who uses memweb, and what they chose."""
+
+from __future__ import annotations
+
+from django.contrib.auth.models import AbstractUser
+from django.db import models
+
+
+class User(AbstractUser):
+    """A person. The first one owns the machine and is its superuser."""
+
+
+class Preferences(models.Model):
+    """What a person chose, remembered between visits."""
+
+    user = models.OneToOneField(User, on_delete=models.CASCADE, related_name="preferences")
+    gateway_url = models.URLField(blank=True)
+    gateway_key = models.BinaryField(blank=True, default=b"")  # encrypted, never shown again
+    provider = models.CharField(max_length=32, blank=True)
+    language = models.CharField(max_length=16, blank=True)
+    single_keys = models.BooleanField(default=True)  # WCAG 2.1.4: single-letter shortcuts can be turned off
+    second_pass = models.BooleanField(default=True)
+
+    class Meta:
+        verbose_name_plural = "preferences"
+
+    def __str__(self) -> str:
+        return f"preferences of {self.user_id}"
+
+
+class SignInLink(models.Model):
+    """A link that signs one person in, once, for a short while. Only its digest is kept."""
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="sign_in_links")
+    digest = models.CharField(max_length=64, unique=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    expires_at = models.DateTimeField()
+    used_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return f"sign-in link of {self.user_id}"

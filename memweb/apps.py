@@ -1,0 +1,6 @@
+from django.apps import AppConfig
+
+
+class MemwebConfig(AppConfig):
+    name = "memweb"
+    label = "memweb"

@@ -1,0 +1,7 @@
+"""Every HTTP route of memweb."""
+
+from __future__ import annotations
+
+from django.urls import URLPattern, URLResolver
+
+urlpatterns: list[URLPattern | URLResolver] = []

@@ -42,6 +42,15 @@ class Final:
 
 
 @dataclass(frozen=True, slots=True)
+class Committed:
+    """The answer to a commit: everything about the audio before it has been said, in `Final`s that came first.
+
+    An engine says this once for each `commit()`, in order, also when there was nothing to say. A provider has no
+    such message, so a client dialect never says it.
+    """
+
+
+@dataclass(frozen=True, slots=True)
 class Revised:
     """A later word on an already final segment: its speaker, and words where given."""
 
@@ -63,6 +72,7 @@ class Warned:
     """Something odd that ends nothing: a provider's warning, an unknown message, lag."""
 
     code: str
+    """Ours and stable: "lag" from an engine; for a dialect's see speech.dialects.failures."""
     message: str
 
 
@@ -83,4 +93,4 @@ class Ended:
     audio_ms: int | None = None
 
 
-Event = Began | SpeechBegan | Partial | Final | Revised | SpeakersMerged | Warned | Failed | Ended
+Event = Began | SpeechBegan | Partial | Final | Committed | Revised | SpeakersMerged | Warned | Failed | Ended

@@ -3,9 +3,105 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Awaitable, Callable, MutableMapping
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "memweb.settings")
 
 from django.core.asgi import get_asgi_application
 
-application = get_asgi_application()
+_django = get_asgi_application()  # sets Django up: what follows may import models
+
+from channels.auth import AuthMiddlewareStack
+from channels.routing import URLRouter
+from django.conf import settings
+from django.urls import Resolver404, URLPattern
+
+from memweb import health
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+
+def _part(module: str, name: str, absent: Any) -> Any:
+    """`module.name`; `absent` while that module is still to be written."""
+    return getattr(import_module(module), name) if find_spec(module) else absent
+
+
+_pages: App = _part("memweb.pages", "application", _django)
+page_sockets: list[URLPattern] = _part("memweb.dictation.routing", "websocket_urlpatterns", [])
+plain_sockets: dict[str, App] = _part("memweb.gateway.routing", "websocket_paths", {})
+_page_socket: App = AuthMiddlewareStack(URLRouter(page_sockets))
+
+
+async def application(scope: Scope, receive: Receive, send: Send) -> None:
+    """The one ASGI application: http, websocket and lifespan."""
+    if scope["type"] == "http":
+        await _pages(scope, receive, send)
+    elif scope["type"] == "websocket":
+        await _socket(scope, receive, send)
+    elif scope["type"] == "lifespan":
+        await _lifespan(receive, send)
+    else:
+        raise ValueError(f"memweb does not speak {scope['type']!r}")
+
+
+async def _socket(scope: Scope, receive: Receive, send: Send) -> None:
+    """Send a handshake to its room: by key (no cookies, any origin) or by cookie (own origin only)."""
+    plain = plain_sockets.get(scope["path"])
+    if plain is not None:
+        await plain(scope, receive, send)
+    elif not _is_page_socket(scope["path"]):
+        await refuse(scope, receive, send, 404, "There is no socket at this address.")
+    elif not has_own_origin(scope):
+        await refuse(scope, receive, send, 403, "This page may not open a socket here. Open memweb by its own address.")
+    else:
+        await _page_socket(scope, receive, send)
+
+
+def _is_page_socket(path: str) -> bool:
+    for pattern in page_sockets:
+        try:
+            if pattern.resolve(path.removeprefix("/")):
+                return True
+        except Resolver404:
+            continue
+    return False
+
+
+def has_own_origin(scope: Scope) -> bool:
+    """Whether the one Origin header names memweb itself: scheme, host and port, compared as a whole."""
+    origins = [value for name, value in scope["headers"] if name == b"origin"]
+    return len(origins) == 1 and origins[0].decode("latin-1") in settings.ALLOWED_ORIGINS
+
+
+async def refuse(scope: Scope, receive: Receive, send: Send, status: int, sentence: str) -> None:
+    """Answer a WebSocket handshake with a real HTTP status, where the server can; else with its 403."""
+    await receive()
+    if "websocket.http.response" not in scope.get("extensions", {}):
+        await send({"type": "websocket.close", "code": 4000 + status})
+        return
+    headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"cache-control", b"no-store")]
+    await send({"type": "websocket.http.response.start", "status": status, "headers": headers})
+    await send({"type": "websocket.http.response.body", "body": sentence.encode()})
+
+
+async def _lifespan(receive: Receive, send: Send) -> None:
+    """Start what lives as long as the server, and end it in the opposite order."""
+    caretaker = import_module("memweb.dictation.caretaker") if find_spec("memweb.dictation.caretaker") else None
+    while True:
+        message = await receive()
+        if message["type"] == "lifespan.startup":
+            if caretaker is not None:
+                await caretaker.start()
+            await send({"type": "lifespan.startup.complete"})
+        elif message["type"] == "lifespan.shutdown":
+            health.drain()
+            if caretaker is not None:
+                await caretaker.stop()
+            await send({"type": "lifespan.shutdown.complete"})
+            return

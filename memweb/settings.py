@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import secrets
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from environs import Env
 
@@ -47,7 +48,17 @@ def _secret_key() -> str:
 
 SECRET_KEY = _secret_key()
 
-ALLOWED_HOSTS = env.list("MEMWEB_ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
+# The names memweb answers to: this machine's own, the address it was told to listen on, and the public one.
+_LOCAL_HOSTS = ["localhost", "127.0.0.1", "[::1]"]
+_own_hosts = [host for host in (HOST, urlsplit(PUBLIC_URL).hostname) if host and host not in {"0.0.0.0", "::"}]  # noqa: S104
+ALLOWED_HOSTS = env.list("MEMWEB_ALLOWED_HOSTS", list(dict.fromkeys([*_LOCAL_HOSTS, *_own_hosts])))
+# Whole origins, port included: any other program on this machine is a stranger to the page's socket.
+ALLOWED_ORIGINS = [
+    f"http://{host}" if PORT == 80 else f"http://{host}:{PORT}" for host in ALLOWED_HOSTS if "*" not in host
+]
+if PUBLIC_URL:
+    ALLOWED_ORIGINS.append(PUBLIC_URL)
+CSRF_TRUSTED_ORIGINS = [PUBLIC_URL] if PUBLIC_URL else []
 
 INSTALLED_APPS = [
     "django.contrib.auth",

@@ -1,0 +1,59 @@
+"""What every test may ask for: a real server, real speech, a database that is thrown away."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.running import ROOT, RunningServer
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """A database of this test run alone: a SQLite file (threads must share it), or one named by process."""
+    from django.conf import settings
+    from django.db import connections
+
+    database = settings.DATABASES["default"]
+    if database["ENGINE"].endswith("sqlite3"):
+        name = str(tmp_path_factory.mktemp("database") / "tests.sqlite3")
+    else:
+        name = f"test_memweb_{os.getpid()}"
+    connections["default"].settings_dict["TEST"]["NAME"] = name
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[RunningServer]:
+    """A server of this test's own, which may be killed."""
+    with RunningServer(tmp_path) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    """One server for every test that leaves it as it was."""
+    with RunningServer(tmp_path_factory.mktemp("shared-server")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def wheel_speech() -> dict[str, Path]:
+    """Recordings that come with the engine's package: {"two_cities": ..., "beckett": ...} (WAV)."""
+    found = importlib.util.find_spec("moonshine_voice")
+    assert found is not None, "moonshine-voice is a dependency of memweb, and is missing"
+    assert found.origin is not None
+    assets = Path(found.origin).parent / "assets"
+    return {path.stem: path for path in sorted(assets.glob("*.wav"))}
+
+
+@pytest.fixture(scope="session")
+def speech_clips() -> Path:
+    """The folder of real clips with their manifest.json, beside the checkout."""
+    folder = ROOT.parent / "shared" / "speech"
+    if not (folder / "manifest.json").exists():
+        pytest.skip(f"no speech clips: {folder.name}/manifest.json is not beside this checkout")
+    return folder

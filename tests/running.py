@@ -1,0 +1,242 @@
+"""A real memweb server in processes of its own, on a free port, with a data folder and a database of its own."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import uuid
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, Literal, Self
+from urllib.parse import urlsplit, urlunsplit
+
+import httpx
+
+ROOT = Path(__file__).resolve().parent.parent
+START_SECONDS = 60.0
+STOP_SECONDS = 20.0
+SECRET_KEY = "tests-only-" + "k" * 50
+
+
+def free_port() -> int:
+    """A TCP port of the loopback address that nobody used a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def clean_environment() -> dict[str, str]:
+    """This process's environment without any setting of memweb, Django or the test run."""
+    dropped = ("MEMWEB_", "DJANGO_", "PYTEST_")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(dropped)}
+    return {**kept, "DJANGO_SETTINGS_MODULE": "memweb.settings", "PYTHONUNBUFFERED": "1"}
+
+
+class RunningServer:
+    """memweb as people run it: `python -m memweb.server` (or uvicorn), and the worker when asked for.
+
+    Two people exist from the start: ``owner`` (a superuser) and ``other``. `start` returns when
+    ``/healthz`` answers 200; `kill` and `restart` keep the data folder, the port and the database.
+    """
+
+    def __init__(
+        self,
+        tmp_path: Path,
+        *,
+        env: dict[str, str] | None = None,
+        server: Literal["daphne", "uvicorn"] = "daphne",
+        worker: bool = False,
+    ) -> None:
+        self.port = free_port()
+        self.url = f"http://localhost:{self.port}"
+        self.ws_url = f"ws://localhost:{self.port}"
+        self.origin = self.url
+        self.data_dir = Path(tmp_path) / f"memweb-{self.port}"
+        self.server = server
+        self.worker = worker
+        self.environment = clean_environment() | {
+            "MEMWEB_DATA_DIR": str(self.data_dir),
+            "MEMWEB_HOST": "127.0.0.1",
+            "MEMWEB_PORT": str(self.port),
+            "MEMWEB_SECRET_KEY": SECRET_KEY,
+        }
+        self._database_of_its_own: str | None = None
+        self._choose_database()
+        self.environment |= env or {}
+        self._children: list[subprocess.Popen[bytes]] = []
+        self._prepared = False
+
+    # --- life -------------------------------------------------------------------------------------
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            self.stop()
+        finally:
+            self._drop_database()
+
+    def start(self) -> None:
+        """Prepare once, start the processes and wait until the server can serve."""
+        if not self._prepared:
+            self._prepare()
+        self._children = [self._spawn(*self._server_command())]
+        if self.worker:
+            self._children.append(self._spawn(sys.executable, "manage.py", "work"))
+        self._wait_until_healthy()
+
+    def stop(self) -> int:
+        """TERM, then wait; the web process's exit code. A process that does not go is killed and fails the caller."""
+        return self._end(signal.SIGTERM)
+
+    def kill(self) -> int:
+        """SIGKILL, as a crash would; the web process's (negative) exit code."""
+        return self._end(signal.SIGKILL)
+
+    def restart(self) -> None:
+        """Stop politely and start again on the same port and data."""
+        self.stop()
+        self.start()
+
+    @property
+    def pid(self) -> int:
+        """The web process's id."""
+        return self._children[0].pid
+
+    # --- people -----------------------------------------------------------------------------------
+
+    def key(self, user: str = "owner") -> str:
+        """A fresh gateway key of that person."""
+        return self.ask(
+            "from memweb.gateway import keys\n"
+            f"print(keys.create_key(user=User.objects.get(username={user!r}), name='tests')[1])"
+        )
+
+    def sign_in(self, user: str = "owner") -> dict[str, str]:
+        """A fresh session of that person, as a cookie: {"sessionid": ...}."""
+        session = self.ask(
+            "from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY\n"
+            "from django.contrib.sessions.backends.db import SessionStore\n"
+            f"user = User.objects.get(username={user!r})\n"
+            "store = SessionStore()\n"
+            "store[SESSION_KEY] = str(user.pk)\n"
+            "store[BACKEND_SESSION_KEY] = 'django.contrib.auth.backends.ModelBackend'\n"
+            "store[HASH_SESSION_KEY] = user.get_session_auth_hash()\n"
+            "store.create()\n"
+            "print(store.session_key)"
+        )
+        return {"sessionid": session}
+
+    def ask(self, script: str) -> str:
+        """What `script` prints when run inside the project (``User`` is imported), without the last newline."""
+        head = "from memweb.accounts.models import User\n"
+        return self.manage("shell", "--no-imports", "-v", "0", "-c", head + script)
+
+    def manage(self, *arguments: str) -> str:
+        """Run a management command against this server's data; what it printed."""
+        done = subprocess.run(
+            [sys.executable, "manage.py", *arguments],
+            cwd=ROOT, env=self.environment, capture_output=True, text=True, timeout=120,
+        )  # fmt: skip
+        if done.returncode:
+            raise AssertionError(f"manage.py {arguments[0]} failed:\n{done.stdout}\n{done.stderr}")
+        return done.stdout.strip()
+
+    def log(self) -> str:
+        """Everything the processes wrote so far."""
+        path = self.data_dir / "test.log"
+        return path.read_text(errors="replace") if path.exists() else ""
+
+    # --- how --------------------------------------------------------------------------------------
+
+    def _server_command(self) -> tuple[str, ...]:
+        if self.server == "daphne" and (ROOT / "memweb/server.py").stat().st_size < 100:  # until it is written
+            return (sys.executable, "-m", "daphne", "-b", "127.0.0.1", "-p", str(self.port), "memweb.asgi:application")
+        if self.server == "daphne":
+            return (sys.executable, "-m", "memweb.server")
+        return (
+            sys.executable, "-m", "uvicorn", "memweb.asgi:application", "--host", "127.0.0.1", "--port", str(self.port),
+            "--ws", "websockets-sansio", "--lifespan", "on", "--no-access-log", "--timeout-graceful-shutdown", "5",
+        )  # fmt: skip
+
+    def _spawn(self, *command: str) -> subprocess.Popen[bytes]:
+        log: IO[bytes]
+        with (self.data_dir / "test.log").open("ab") as log:
+            return subprocess.Popen(command, cwd=ROOT, env=self.environment, stdout=log, stderr=subprocess.STDOUT)
+
+    def _wait_until_healthy(self) -> None:
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline:
+            for child in self._children:
+                if child.poll() is not None:
+                    raise AssertionError(f"a process ended with {child.returncode} at its start:\n{self.log()}")
+            try:
+                if httpx.get(f"http://127.0.0.1:{self.port}/healthz", timeout=5).status_code == 200:
+                    return
+            except httpx.HTTPError:
+                pass
+            time.sleep(0.05)
+        self.kill()
+        raise AssertionError(f"not healthy after {START_SECONDS:.0f} s:\n{self.log()}")
+
+    def _end(self, how: signal.Signals) -> int:
+        for child in self._children:
+            if child.poll() is None:
+                child.send_signal(how)
+        late = []
+        for child in self._children:
+            try:
+                child.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                child.kill()
+                child.wait(STOP_SECONDS)
+                late.append(child.pid)
+        codes = [child.returncode for child in self._children]
+        self._children = []
+        if late:
+            raise AssertionError(f"a process did not stop within {STOP_SECONDS:.0f} s of {how.name}:\n{self.log()}")
+        return codes[0] if codes else 0
+
+    def _prepare(self) -> None:
+        self.data_dir.mkdir(parents=True, exist_ok=True)
+        self._create_database()
+        self.manage("migrate", "--verbosity", "0")
+        self.ask(
+            "User.objects.create_superuser('owner', password=None)\nUser.objects.create_user('other', password=None)"
+        )
+        self._prepared = True
+
+    # --- the database: SQLite in the data folder, or one of its own beside DATABASE_URL's ----------
+
+    def _choose_database(self) -> None:
+        given = self.environment.get("DATABASE_URL", "")
+        if not given:
+            return
+        self._admin_url = given
+        self._database_of_its_own = f"memweb_server_{uuid.uuid4().hex[:12]}"
+        self.environment["DATABASE_URL"] = urlunsplit(urlsplit(given)._replace(path=f"/{self._database_of_its_own}"))
+
+    def _create_database(self) -> None:
+        if self._database_of_its_own:
+            self._administer(f'CREATE DATABASE "{self._database_of_its_own}"')
+
+    def _drop_database(self) -> None:
+        if self._database_of_its_own and self._prepared:
+            self._administer(f'DROP DATABASE IF EXISTS "{self._database_of_its_own}" WITH (FORCE)')
+        shutil.rmtree(self.data_dir, ignore_errors=True)
+
+    def _administer(self, statement: str) -> None:
+        import psycopg
+
+        connection: Any
+        with psycopg.connect(self._admin_url, autocommit=True) as connection:
+            connection.execute(statement)

@@ -1,0 +1,19 @@
+"""The settings of a test run: the product's own, in a data folder that is thrown away."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import shutil
+import tempfile
+
+_data_dir = tempfile.mkdtemp(prefix="memweb-tests-")
+atexit.register(shutil.rmtree, _data_dir, ignore_errors=True)
+for _name in [name for name in os.environ if name.startswith("MEMWEB_") and name != "MEMWEB_CHROMIUM"]:
+    del os.environ[_name]
+os.environ["MEMWEB_DATA_DIR"] = _data_dir
+
+from memweb.settings import *  # noqa: E402, F403
+
+# A slow hash protects people, not tests.
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

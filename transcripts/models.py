@@ -10,6 +10,8 @@ import uuid
 from django.conf import settings
 from django.db import models
 
+from transcripts.queries import JobQuerySet, RecordQuerySet, SegmentQuerySet, VersionQuerySet
+
 
 class Record(models.Model):
     """A transcript kept in the library, with its recording. For a dictation the page makes the id."""
@@ -44,10 +46,15 @@ class Record(models.Model):
     updated_at = models.DateTimeField(auto_now=True)
     deleted_at = models.DateTimeField(null=True, blank=True)  # in the bin
     current_version = models.ForeignKey("Version", null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
-    tags = models.ManyToManyField("Tag", blank=True, related_name="records")
+    tags: models.ManyToManyField[Tag, models.Model] = models.ManyToManyField("Tag", blank=True, related_name="records")
+
+    objects = RecordQuerySet.as_manager()
 
     class Meta:
-        indexes = [models.Index(fields=["owner", "-started_at"]), models.Index(fields=["status", "last_heard_at"])]
+        indexes = [
+            models.Index(fields=["owner", "-started_at", "-id"]),
+            models.Index(fields=["owner", "status", "-started_at", "-id"]),
+        ]
 
     def __str__(self) -> str:
         return f"record {self.pk}"
@@ -69,7 +76,10 @@ class Version(models.Model):
     language = models.CharField(max_length=16, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
+    objects = VersionQuerySet.as_manager()
+
     class Meta:
+        ordering = ["number"]
         constraints = [models.UniqueConstraint(fields=["record", "number"], name="version_number_unique")]
 
     def __str__(self) -> str:
@@ -95,32 +105,40 @@ class Segment(models.Model):
 
     version = models.ForeignKey(Version, on_delete=models.CASCADE, related_name="segments")
     key = models.CharField(max_length=64)
-    order = models.PositiveIntegerField()
+    order = models.PositiveIntegerField()  # of arrival: breaks ties between segments that start together
     start_ms = models.BigIntegerField()
     end_ms = models.BigIntegerField()
     speaker = models.ForeignKey(Speaker, null=True, blank=True, on_delete=models.SET_NULL, related_name="segments")
     channel = models.PositiveSmallIntegerField(null=True, blank=True)
     language = models.CharField(max_length=16, blank=True)
     text = models.TextField(blank=True)
-    words = models.JSONField(default=list, blank=True)  # [[text, start_ms, end_ms, confidence|null, estimated], ...]
+    words = models.JSONField(default=list, blank=True)  # one row per word, as values.word_row makes them
     removed = models.BooleanField(default=False)  # taken back by the person; the journal can restore it
 
+    objects = SegmentQuerySet.as_manager()
+
     class Meta:
-        ordering = ["order"]
+        ordering = ["start_ms", "order"]
         constraints = [models.UniqueConstraint(fields=["version", "key"], name="segment_key_unique")]
-        indexes = [models.Index(fields=["version", "order"])]
+        indexes = [models.Index(fields=["version", "start_ms", "order"])]
 
     def __str__(self) -> str:
         return f"segment {self.key}"
 
 
 class Edit(models.Model):
-    """One change by a person. The journal only grows: restoring is one more edit. It survives a new version."""
+    """One change by a person. The journal only grows: restoring is one more edit. It survives a new version.
+
+    `before` and `after` hold what the change touched (text, words, bounds, speaker, title), so that either side can
+    be put back, and so that the edit can find its words again in another version.
+    """
 
     class Kind(models.TextChoices):
         TEXT = "text", "Text"
         REMOVED = "removed", "Removed"
         RESTORED = "restored", "Restored"
+        SPLIT = "split", "Split"
+        MERGED = "merged", "Merged"
         SPEAKER = "speaker", "Speaker"
         TITLE = "title", "Title"
 
@@ -192,7 +210,7 @@ class Message(models.Model):
     offset_ms = models.BigIntegerField()  # where in the recording that connection's clock began
     dialect = models.CharField(max_length=32)
     arrived_at = models.DateTimeField()
-    raw = models.TextField()
+    raw = models.BinaryField()  # bytes, because no text column takes every byte a provider may send
 
     class Meta:
         ordering = ["connection", "sequence"]
@@ -221,14 +239,23 @@ class Job(models.Model):
     kind = models.CharField(max_length=16, choices=Kind)
     status = models.CharField(max_length=16, choices=Status, default=Status.QUEUED)
     attempts = models.PositiveSmallIntegerField(default=0)
+    due_at = models.DateTimeField()  # not before: a retry waits longer each time
+    holder = models.CharField(max_length=36, blank=True)  # who has the lease; only they may report
     lease_until = models.DateTimeField(null=True, blank=True)
     progress = models.PositiveSmallIntegerField(default=0)  # per cent of the audio done
     reason = models.CharField(max_length=500, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     ended_at = models.DateTimeField(null=True, blank=True)
 
+    objects = JobQuerySet.as_manager()
+
     class Meta:
         indexes = [models.Index(fields=["status", "lease_until"])]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["record", "kind"], condition=models.Q(status__in=["queued", "running"]), name="job_pending_once"
+            )
+        ]
 
     def __str__(self) -> str:
         return f"{self.kind} job of {self.record_id}"

@@ -1,0 +1,25 @@
+"""What can go wrong in the library.
+
+LibraryError
+├── NotYours        the record belongs to somebody else
+├── LeaseLost       another worker has the job now
+└── SealMismatch    what was read back from the file is not what was recorded
+"""
+
+from __future__ import annotations
+
+
+class LibraryError(Exception):
+    """Something the library refuses to do."""
+
+
+class NotYours(LibraryError):
+    """The record belongs to somebody else, or lies in the bin."""
+
+
+class LeaseLost(LibraryError):
+    """Another worker has this job now; whatever was done here must not be kept."""
+
+
+class SealMismatch(LibraryError):
+    """The file read back is not what was recorded. The spool stays."""

@@ -1,0 +1,259 @@
+"""The engine workers of this process: started on first use, mended when they break, ended when long unused.
+
+A pool belongs to one event loop. A worker that dies is started again and every stream tells it again what is not yet
+settled, so a native crash costs a moment and no words.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Protocol
+from weakref import WeakKeyDictionary
+
+from django.conf import settings
+
+from memweb.engines import load, wire
+from memweb.engines.errors import AtCapacity, EngineMissing
+
+log = logging.getLogger(__name__)
+
+UNUSED_S = 600
+"""A worker without streams gives its memory back after so long."""
+TOO_MANY_CRASHES = 4
+CRASH_WINDOW_S = 30.0
+WEIGHTS = {"moonshine": 1, "whisper": 2}
+"""Live places one stream of an engine takes."""
+_KEPT_ENVIRONMENT = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES", "CUDA_PATH")
+
+
+class Client(Protocol):
+    """A stream as a worker's parent side sees it."""
+
+    number: int
+
+    def retell(self) -> list[bytes]:
+        """Frames that bring a fresh worker to where this stream is."""
+
+    def take(self, head: wire.Head) -> None:
+        """Take what the worker said about this stream."""
+
+    def fail(self, message: str) -> None:
+        """The worker cannot be kept alive."""
+
+    @property
+    def lag_ms(self) -> int: ...
+
+
+def child_environment() -> dict[str, str]:
+    """What an engine process may know: where Python and its libraries are, and no secret of ours."""
+    kept = {name: os.environ[name] for name in _KEPT_ENVIRONMENT if name in os.environ}
+    root = str(Path(__file__).resolve().parents[2])
+    paths = [root, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
+    threads = str(os.cpu_count() or 1)
+    return kept | {
+        "PYTHONPATH": os.pathsep.join(paths),
+        "OMP_NUM_THREADS": threads,
+        "OPENBLAS_NUM_THREADS": "1",
+        "HF_HUB_OFFLINE": "1",
+    }
+
+
+class WorkerProcess:
+    """One engine process and the streams on it."""
+
+    def __init__(self, kind: str, hello: wire.Head) -> None:
+        self.kind = kind
+        self.engine = ""
+        self.load_ms = 0
+        self.restarts = 0
+        self.clients: dict[int, Client] = {}
+        self.unused_since = time.monotonic()
+        self._hello = hello
+        self._crashes: list[float] = []
+        self._process: subprocess.Popen[bytes] | None = None
+        self._writer: asyncio.StreamWriter | None = None
+        self._task = asyncio.create_task(self._live(), name=f"engine-{kind}")
+        self.closing = False
+
+    @property
+    def pid(self) -> int | None:
+        return self._process.pid if self._process else None
+
+    def add(self, client: Client) -> None:
+        self.clients[client.number] = client
+        self._write(*client.retell())
+
+    def remove(self, number: int) -> None:
+        if self.clients.pop(number, None) is not None:
+            self.send({"t": "close", "s": number})
+            self.unused_since = time.monotonic()
+
+    def send(self, head: wire.Head, body: bytes = b"") -> None:
+        """Send if the worker is up; if it is not, `retell` will say it when it is."""
+        self._write(wire.pack(head, body))
+
+    def _write(self, *frames: bytes) -> None:
+        if self._writer is not None and not self._writer.is_closing():
+            self._writer.writelines(frames)
+
+    async def _live(self) -> None:
+        while not self.closing:
+            reader, writer = await self._start()
+            self._writer = writer
+            for client in self.clients.values():
+                self._write(*client.retell())
+            while frame := await wire.receive(reader):
+                self._take(frame[0])
+            self._writer = None
+            writer.close()
+            code = await asyncio.to_thread(self._ended)
+            if not self.closing and not self._may_restart(code):
+                return
+
+    async def _start(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        ours, theirs = socket.socketpair()
+        with theirs:
+            self._process = await asyncio.to_thread(_spawn, self.kind, theirs)
+        reader, writer = await asyncio.open_connection(sock=ours)
+        writer.write(wire.pack({"t": "hello"} | self._hello))
+        return reader, writer
+
+    def _take(self, head: wire.Head) -> None:
+        if head["t"] == "ready":
+            self.engine, self.load_ms = head["engine"], head["load_ms"]
+        elif (client := self.clients.get(head["s"])) is not None:
+            client.take(head)
+
+    def _ended(self) -> int:
+        """Reap the process, which has closed its socket; make sure of it."""
+        assert self._process is not None
+        try:
+            return self._process.wait(timeout=2)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            return self._process.wait()
+
+    def _may_restart(self, code: int) -> bool:
+        now = time.monotonic()
+        self._crashes = [at for at in self._crashes if now - at < CRASH_WINDOW_S] + [now]
+        self.restarts += 1
+        log.warning("engine %s ended with %s; streams: %s", self.kind, code, sorted(self.clients))
+        if len(self._crashes) < TOO_MANY_CRASHES:
+            return True
+        self.closing = True
+        for client in list(self.clients.values()):
+            client.fail("The speech engine stopped again and again. The recording goes on; try the words again later.")
+        return False
+
+    async def close(self) -> None:
+        """End the process and wait until it has gone."""
+        self.closing = True
+        if self._writer is not None:
+            self._writer.close()
+        if self._process is not None:
+            self._process.terminate()
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+        if self._process is not None:
+            await asyncio.to_thread(self._ended)
+
+
+def _spawn(kind: str, link: socket.socket) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "memweb.engines.worker", kind]
+    return subprocess.Popen(command, stdin=link, stdout=subprocess.DEVNULL, env=child_environment())
+
+
+class Pool:
+    """Every worker of one event loop, and the live places they share."""
+
+    def __init__(self) -> None:
+        self.workers: list[WorkerProcess] = []
+        self.total: int = settings.LIVE_SLOTS
+        self._numbers = 0
+        self._publisher: asyncio.Task[None] | None = None
+
+    @property
+    def used(self) -> int:
+        return sum(WEIGHTS[worker.kind] * len(worker.clients) for worker in self.workers)
+
+    @property
+    def lag_ms(self) -> int:
+        return max((client.lag_ms for worker in self.workers for client in worker.clients.values()), default=0)
+
+    def number(self) -> int:
+        """A number no other stream of this pool has."""
+        self._numbers += 1
+        return self._numbers
+
+    def place(self, kind: str, client: Client, hello: wire.Head) -> WorkerProcess:
+        """Give a stream its place. Raises AtCapacity."""
+        if self.used + WEIGHTS[kind] > self.total:
+            raise AtCapacity(self.used, self.total)
+        worker = self.worker(kind, hello)
+        worker.add(client)
+        self._publish_soon()
+        return worker
+
+    def worker(self, kind: str, hello: wire.Head) -> WorkerProcess:
+        """Return the least used worker of a kind, starting one where there may be more."""
+        mine = [worker for worker in self.workers if worker.kind == kind and not worker.closing]
+        most = settings.LIVE_WORKERS if kind == "moonshine" else 1
+        if len(mine) < most and all(worker.clients for worker in mine):
+            mine.append(WorkerProcess(kind, hello))
+            self.workers = [worker for worker in self.workers if not worker.closing] + [mine[-1]]
+        if not mine:
+            raise EngineMissing("The speech engine could not be started. Run `memweb doctor` to see why.")
+        return min(mine, key=lambda worker: len(worker.clients))
+
+    def _publish_soon(self) -> None:
+        if self._publisher is None or self._publisher.done():
+            self._publisher = asyncio.create_task(self._publish(), name="engine-load")
+
+    async def _publish(self) -> None:
+        """Tell other processes how busy live work is, each second while there is any worker."""
+        try:
+            while self.workers:
+                await asyncio.to_thread(load.publish, load.Load(self.used, self.total, self.lag_ms))
+                await asyncio.sleep(1)
+                await self._retire()
+        finally:
+            load.withdraw()
+
+    async def _retire(self) -> None:
+        now = time.monotonic()
+        for worker in [each for each in self.workers if not each.clients and now - each.unused_since > UNUSED_S]:
+            self.workers.remove(worker)
+            await worker.close()
+
+    async def close(self) -> None:
+        """End every worker."""
+        workers, self.workers = self.workers, []
+        if self._publisher is not None:
+            self._publisher.cancel()
+            await asyncio.gather(self._publisher, return_exceptions=True)
+        await asyncio.gather(*(worker.close() for worker in workers))
+
+
+_pools: WeakKeyDictionary[asyncio.AbstractEventLoop, Pool] = WeakKeyDictionary()
+
+
+def current() -> Pool:
+    """The pool of the running event loop, made on first use."""
+    loop = asyncio.get_running_loop()
+    if loop not in _pools:
+        _pools[loop] = Pool()
+    return _pools[loop]
+
+
+async def close() -> None:
+    """End the workers of the running event loop. For the server's shutdown, and for tests."""
+    found = _pools.pop(asyncio.get_running_loop(), None)
+    if found is not None:
+        await found.close()

@@ -1,0 +1,21 @@
+"""`python -m memweb.server`: serve memweb on settings.HOST and settings.PORT."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from memweb.server.life import serve
+
+
+def main() -> int:
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "memweb.settings")
+    from django.conf import settings
+
+    from memweb.asgi import application
+
+    return serve(settings.HOST, settings.PORT, application=application)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

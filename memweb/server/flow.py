@@ -1,0 +1,118 @@
+"""Back-pressure, both ways: messages wait for the application, the application waits for the network."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import IO, Any
+
+Message = dict[str, Any]
+
+INBOX_BYTES = 512 * 1024
+INBOX_MESSAGES = 256
+BODY_CHUNK = 64 * 1024
+
+
+class Inbox:
+    """What one socket's application has not taken yet. Over the bound, the transport is told to stop reading."""
+
+    def __init__(self, pause: Callable[[], None], resume: Callable[[], None]) -> None:
+        self._messages: deque[tuple[Message, int]] = deque()
+        self._bytes = 0
+        self._arrived = asyncio.Event()
+        self._pause = pause
+        self._resume = resume
+        self._ended: Message | None = None
+        self.paused = False
+
+    def put_nowait(self, message: Message, size: int = 0) -> None:
+        self._messages.append((message, size))
+        self._bytes += size
+        if message["type"] == "websocket.disconnect":
+            self._ended = message
+        self._arrived.set()
+        if not self.paused and (self._bytes > INBOX_BYTES or len(self._messages) > INBOX_MESSAGES):
+            self.paused = True
+            self._pause()
+
+    async def get(self) -> Message:
+        """The next message; after a disconnect, the disconnect again."""
+        while not self._messages:
+            if self._ended is not None:
+                return self._ended
+            self._arrived.clear()
+            await self._arrived.wait()
+        message, size = self._messages.popleft()
+        self._bytes -= size
+        if self.paused and self._bytes <= INBOX_BYTES // 2 and len(self._messages) <= INBOX_MESSAGES // 2:
+            self.release()
+        return message
+
+    def release(self) -> None:
+        """Let the transport read again, whatever waits here."""
+        if self.paused:
+            self.paused = False
+            self._resume()
+
+
+class RequestBody:
+    """A request's body, handed out as it is asked for, and then its end."""
+
+    def __init__(self, content: IO[bytes]) -> None:
+        self._content = content
+        self._left = content.seek(0, 2)
+        content.seek(0)
+        self._told = False
+        self._gone = asyncio.Event()
+
+    def put_nowait(self, message: Message) -> None:
+        if message["type"] == "http.disconnect":
+            self._gone.set()
+
+    async def get(self) -> Message:
+        if self._told:
+            await self._gone.wait()
+            return {"type": "http.disconnect"}
+        chunk = self._content.read(BODY_CHUNK) if self._left else b""
+        self._left -= len(chunk)
+        self._told = self._left <= 0
+        return {"type": "http.request", "body": chunk, "more_body": not self._told}
+
+    def close(self) -> None:
+        self._content.close()
+
+
+class Gate:
+    """A push producer for the transport: closed while more than its buffer waits for the network."""
+
+    def __init__(self) -> None:
+        self._open = asyncio.Event()
+        self._open.set()
+        self._closed_at = 0.0
+        self._dead = False
+
+    def pauseProducing(self) -> None:
+        if self._open.is_set() and not self._dead:
+            self._closed_at = time.monotonic()
+            self._open.clear()
+
+    def resumeProducing(self) -> None:
+        self._open.set()
+
+    def stopProducing(self) -> None:
+        """The connection is over: nobody waits here any more."""
+        self._dead = True
+        self._open.set()
+
+    @property
+    def is_open(self) -> bool:
+        return self._open.is_set()
+
+    async def wait(self) -> None:
+        await self._open.wait()
+
+    def closed_for(self) -> float:
+        """Seconds this has been closed without a break; 0 when open."""
+        return 0.0 if self._open.is_set() else time.monotonic() - self._closed_at

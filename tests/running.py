@@ -159,8 +159,6 @@ class RunningServer:
     # --- how --------------------------------------------------------------------------------------
 
     def _server_command(self) -> tuple[str, ...]:
-        if self.server == "daphne" and (ROOT / "memweb/server.py").stat().st_size < 100:  # until it is written
-            return (sys.executable, "-m", "daphne", "-b", "127.0.0.1", "-p", str(self.port), "memweb.asgi:application")
         if self.server == "daphne":
             return (sys.executable, "-m", "memweb.server")
         return (

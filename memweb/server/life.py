@@ -15,7 +15,7 @@ from io import BytesIO
 from typing import Any
 
 import daphne.server
-from twisted.internet import reactor
+from twisted.internet import reactor as _reactor
 from twisted.internet.error import CannotListenError
 from twisted.logger import globalLogBeginner
 
@@ -24,6 +24,7 @@ from memweb.server.requests import Request, RequestFactory
 from memweb.server.sockets import Socket, SocketFactory, refusal
 
 Application = Callable[[dict[str, Any], Callable[[], Awaitable[Message]], Callable[[Message], Awaitable[None]]], Any]
+reactor: Any = _reactor
 logger = logging.getLogger("memweb.server")
 access = logging.getLogger("memweb.access")
 
@@ -81,6 +82,10 @@ class Lifespan:
         return None
 
 
+def _drop(event: Any) -> None:
+    """Twisted's own log: everything worth knowing is said by memweb's."""
+
+
 async def _draining(scope: dict[str, Any], receive: Any, send: Callable[[Message], Awaitable[None]]) -> None:
     """Answers instead of the application while the server drains."""
     body = refusal(503, "The server is restarting. Try again in a few seconds.")
@@ -90,7 +95,7 @@ async def _draining(scope: dict[str, Any], receive: Any, send: Callable[[Message
     await send({"type": f"{kind}.body", "body": body})
 
 
-class Server(daphne.server.Server):
+class Server(daphne.server.Server):  # type: ignore[misc]
     """One listening process. Its application runs on the reactor's asyncio loop."""
 
     connections: dict[Any, dict[str, Any]]
@@ -115,7 +120,7 @@ class Server(daphne.server.Server):
 
     def run_on(self, host: str, port: int, ready: Callable[[str], None] | None) -> int:
         """Serve until told to stop; the process's exit code."""
-        globalLogBeginner.beginLoggingTo([lambda _: None], redirectStandardIO=False, discardBuffer=True)
+        globalLogBeginner.beginLoggingTo([_drop], redirectStandardIO=False, discardBuffer=True)
         loop = reactor._asyncioEventloop
         asyncio.set_event_loop(loop)
         for number in (signal.SIGTERM, signal.SIGINT):

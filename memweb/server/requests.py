@@ -18,7 +18,7 @@ HEADER_SECONDS = 20
 UNREAD_SECONDS = 60
 
 
-class Request(WebRequest):
+class Request(WebRequest):  # type: ignore[misc]
     application_queue: RequestBody | None
     error_template = "<!doctype html><title>%(title)s</title><h1>%(title)s</h1><p>%(body)s</p>"
 
@@ -82,21 +82,21 @@ class Channel(http.HTTPChannel):
             if self._since is None:
                 self._since = now
             elif now - self._since > HEADER_SECONDS:
-                self.forceAbortClient()
+                self.forceAbortClient()  # type: ignore[no-untyped-call]
                 return
-        super().dataReceived(data)
+        super().dataReceived(data)  # type: ignore[no-untyped-call]
 
     def allHeadersReceived(self) -> None:
         self._in_body = True
-        super().allHeadersReceived()
+        super().allHeadersReceived()  # type: ignore[no-untyped-call]
 
     def allContentReceived(self) -> None:
         self._in_body = False
         self._since = None
-        super().allContentReceived()
+        super().allContentReceived()  # type: ignore[no-untyped-call]
 
 
-class RequestFactory(HTTPFactory):
+class RequestFactory(HTTPFactory):  # type: ignore[misc]
     protocol = Channel
 
     def __init__(self, server: Any) -> None:

@@ -10,9 +10,11 @@ from typing import Any
 import daphne.server  # noqa: F401  (installs the reactor; must come before anything of Twisted's)
 from autobahn.util import encode_truncate
 from daphne.ws_protocol import WebSocketFactory, WebSocketProtocol
-from twisted.internet import reactor
+from twisted.internet import reactor as _reactor
 
 from memweb.server.flow import Gate, Inbox, Message
+
+reactor: Any = _reactor
 
 SLICE = 8192
 MAX_FRAGMENTS = 2048
@@ -26,7 +28,7 @@ def refusal(status: int, message: str) -> bytes:
     return json.dumps({"code": status, "msg": message, "data": None}).encode()
 
 
-class Socket(WebSocketProtocol):
+class Socket(WebSocketProtocol):  # type: ignore[misc]
     application_queue: Inbox | None = None
     path: bytes = b""
     client_addr: list[Any] | None = None
@@ -232,5 +234,5 @@ class Socket(WebSocketProtocol):
         return {"path": self.path.decode("ascii", "replace"), "client": self.client_addr}
 
 
-class SocketFactory(WebSocketFactory):
+class SocketFactory(WebSocketFactory):  # type: ignore[misc]
     protocol = Socket

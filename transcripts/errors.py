@@ -3,7 +3,8 @@
 LibraryError
 ├── NotYours        the record belongs to somebody else
 ├── LeaseLost       another worker has the job now
-└── SealMismatch    what was read back from the file is not what was recorded
+├── SealMismatch    what was read back from the file is not what was recorded
+└── Useless         trying again by itself would come to the same
 """
 
 from __future__ import annotations
@@ -23,3 +24,7 @@ class LeaseLost(LibraryError):
 
 class SealMismatch(LibraryError):
     """The file read back is not what was recorded. The spool stays."""
+
+
+class Useless(LibraryError):
+    """Trying again by itself would come to the same: a person has to change something first."""

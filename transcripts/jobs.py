@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from django.db import connection, transaction
 from django.utils import timezone
 
-from transcripts.errors import LeaseLost, LibraryError
+from transcripts.errors import LeaseLost, LibraryError, Useless
 from transcripts.models import Job, Record
 
 logger = logging.getLogger(__name__)
@@ -214,7 +214,7 @@ def run(*, job_id: int, work: Callable[[Lease], None]) -> None:
         logger.info("job %s was taken over", job_id)
     except LibraryError as error:
         logger.warning("job %s: %s", job_id, type(error).__name__)
-        fail(job_id=job_id, holder=lease.holder, reason=str(error))
+        fail(job_id=job_id, holder=lease.holder, reason=str(error), final=isinstance(error, Useless))
     except Exception:
         fail(job_id=job_id, holder=lease.holder, reason=UNEXPECTED)
         raise

@@ -1,9 +1,67 @@
-"""The second pass: a sealed recording heard again by the stronger engine."""
+"""The second pass: a sealed recording heard again by the stronger engine, as a version of its own.
+
+The live text can be read all the while, and stays. The new version is shown by itself only while nobody has changed
+what was said; else it waits beside.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from django.db import transaction
+
+from memweb.engines import errors as engines
+from memweb.speech import transcript as speech
+from transcripts import jobs, queries, services
+from transcripts.errors import LibraryError, Useless
 from transcripts.jobs import Lease
+from transcripts.models import Record, Recording, Version
+from transcripts.recordings import audio_path
 
 
 def make(lease: Lease) -> None:
-    raise NotImplementedError
+    """The work of a second-pass job. Raises LibraryError with a sentence; the live text then stays as it is."""
+    recording = Recording.objects.select_related("record").filter(record_id=lease.record_id).first()
+    segments = [] if recording is None else _hear(lease, recording)
+    _keep(lease, recording, segments)
+
+
+def _hear(lease: Lease, recording: Recording) -> Sequence[speech.Segment]:
+    from memweb.engines import batch  # heavy, and wanted by the worker only
+
+    try:
+        return list(
+            batch.transcribe(audio_path(recording), language=recording.record.language or None, progress=lease.progress)
+        )
+    except engines.EngineMissing as error:
+        raise Useless(str(error)) from error
+    except engines.EngineError as error:
+        raise LibraryError(str(error)) from error
+
+
+@transaction.atomic
+def _keep(lease: Lease, heard: Recording | None, segments: Sequence[speech.Segment]) -> None:
+    record = Record.objects.select_for_update(of=("self",)).get(pk=lease.record_id)
+    job = jobs.hold(job_id=lease.job_id, holder=lease.holder)
+    if record.status == Record.Status.LIVE or heard is None:  # finishing asks for the next pass
+        jobs.complete(job=job)
+        return
+    if not Recording.objects.filter(record=record, pcm_sha256=heard.pcm_sha256).exists():
+        jobs.again(job=job)
+        return
+    version = services.add_version(
+        record_id=record.pk,
+        kind=Version.Kind.SECOND_PASS,
+        model=_model(),
+        language=next((s.language for s in segments if s.language), None) or record.language,
+        segments=segments,
+    )
+    if segments and not queries.is_edited(record.pk):
+        services.show_version(record_id=record.pk, number=version.number)
+    jobs.complete(job=job)
+
+
+def _model() -> str:
+    from memweb.engines import batch
+
+    return str(batch.MODEL)

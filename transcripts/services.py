@@ -246,6 +246,27 @@ def reopen(*, record_id: uuid.UUID) -> Record:
 
 
 @transaction.atomic
+def add_version(
+    *, record_id: uuid.UUID, kind: str, model: str, language: str, segments: Iterable[speech.Segment]
+) -> Version:
+    """Keep one more reading of a record, whole. It is not shown by itself."""
+    version = Version.objects.create(
+        record_id=record_id,
+        number=Version.objects.next_number(record_id),
+        kind=kind,
+        model=storable(model)[:100],
+        language=storable(language)[:16],
+    )
+    rows = []
+    for order, segment in enumerate(segments):
+        row = Segment(version=version, key=segment.key, order=order)
+        _fill(row, segment, record_id)
+        rows.append(row)
+    Segment.objects.bulk_create(rows, batch_size=500)
+    return version
+
+
+@transaction.atomic
 def show_version(*, record_id: uuid.UUID, number: int) -> Version:
     """Make this reading the one shown. Raises Version.DoesNotExist."""
     version = Version.objects.get(record_id=record_id, number=number)

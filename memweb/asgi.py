@@ -10,10 +10,9 @@ from typing import Any
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "memweb.settings")
 
-from django.core.asgi import get_asgi_application
+from memweb import pages  # first: sets Django up, so that what follows may import models
 
-_django = get_asgi_application()  # sets Django up: what follows may import models
-
+# isort: split
 from channels.auth import AuthMiddlewareStack
 from channels.routing import URLRouter
 from django.conf import settings
@@ -32,7 +31,6 @@ def _part(module: str, name: str, absent: Any) -> Any:
     return getattr(import_module(module), name) if find_spec(module) else absent
 
 
-_pages: App = _part("memweb.pages", "application", _django)
 page_sockets: list[URLPattern] = _part("memweb.dictation.routing", "websocket_urlpatterns", [])
 plain_sockets: dict[str, App] = _part("memweb.gateway.routing", "websocket_paths", {})
 _page_socket: App = AuthMiddlewareStack(URLRouter(page_sockets))
@@ -41,7 +39,7 @@ _page_socket: App = AuthMiddlewareStack(URLRouter(page_sockets))
 async def application(scope: Scope, receive: Receive, send: Send) -> None:
     """The one ASGI application: http, websocket and lifespan."""
     if scope["type"] == "http":
-        await _pages(scope, receive, send)
+        await pages.application(scope, receive, send)
     elif scope["type"] == "websocket":
         await _socket(scope, receive, send)
     elif scope["type"] == "lifespan":

@@ -5,16 +5,21 @@ With nothing set, everything lives in one folder beside the code and serves this
 
 from __future__ import annotations
 
+import logging
+import os
 import secrets
+from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from environs import Env
+from csp.constants import NONE, SELF
+from django.core.exceptions import ImproperlyConfigured
+from environs import Env, validate
 
 env = Env()
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-ENVIRONMENT = env.str("MEMWEB_ENV", "local")
+ENVIRONMENT = env.str("MEMWEB_ENV", "local", validate=validate.OneOf(["local", "production"]))
 PRODUCTION = ENVIRONMENT == "production"
 DEBUG = env.bool("MEMWEB_DEBUG", False)
 
@@ -37,28 +42,74 @@ def _secret_key() -> str:
         return given
     path = DATA_DIR / "secret-key"
     try:
-        return path.read_text()
-    except FileNotFoundError:
+        if path.exists():
+            return path.read_text()
         DATA_DIR.mkdir(parents=True, exist_ok=True)
         key = secrets.token_urlsafe(64)
-        path.touch(mode=0o600)
-        path.write_text(key)
-        return key
+        # Whole or not at all: two processes may start at once on an empty folder.
+        draft = path.with_name(f"secret-key.{os.getpid()}")
+        draft.touch(mode=0o600)
+        draft.write_text(key)
+        try:
+            os.link(draft, path)
+        except FileExistsError:
+            return path.read_text()
+        finally:
+            draft.unlink()
+    except OSError as error:
+        raise ImproperlyConfigured(
+            f"The data folder {DATA_DIR} cannot be used ({error.strerror}). "
+            "Make it writable for this user, or name another with MEMWEB_DATA_DIR."
+        ) from error
+    return key
 
 
 SECRET_KEY = _secret_key()
 
 # The names memweb answers to: this machine's own, the address it was told to listen on, and the public one.
-_LOCAL_HOSTS = ["localhost", "127.0.0.1", "[::1]"]
-_own_hosts = [host for host in (HOST, urlsplit(PUBLIC_URL).hostname) if host and host not in {"0.0.0.0", "::"}]  # noqa: S104
-ALLOWED_HOSTS = env.list("MEMWEB_ALLOWED_HOSTS", list(dict.fromkeys([*_LOCAL_HOSTS, *_own_hosts])))
+_public = urlsplit(PUBLIC_URL)
+_own_hosts = [host for host in (HOST, _public.hostname) if host and host not in {"0.0.0.0", "::"}]  # noqa: S104
+ALLOWED_HOSTS = list(
+    dict.fromkeys(["localhost", "127.0.0.1", "[::1]", *_own_hosts, *env.list("MEMWEB_ALLOWED_HOSTS", [])])
+)
 # Whole origins, port included: any other program on this machine is a stranger to the page's socket.
-ALLOWED_ORIGINS = [
-    f"http://{host}" if PORT == 80 else f"http://{host}:{PORT}" for host in ALLOWED_HOSTS if "*" not in host
-]
+_port = "" if PORT == 80 else f":{PORT}"
+ALLOWED_ORIGINS = [f"http://{host}{_port}" for host in ALLOWED_HOSTS if "*" not in host]
 if PUBLIC_URL:
-    ALLOWED_ORIGINS.append(PUBLIC_URL)
-CSRF_TRUSTED_ORIGINS = [PUBLIC_URL] if PUBLIC_URL else []
+    ALLOWED_ORIGINS.append(f"{_public.scheme}://{_public.netloc}".lower())
+CSRF_TRUSTED_ORIGINS = ALLOWED_ORIGINS[-1:] if PUBLIC_URL else []
+
+# Behind a proxy that sets X-Forwarded-Proto and X-Forwarded-For itself, and only then.
+BEHIND_PROXY = env.bool("MEMWEB_BEHIND_PROXY", False)
+if BEHIND_PROXY:
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+HTTPS = _public.scheme == "https"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
+SESSION_COOKIE_AGE = 30 * 24 * 3600
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+CSRF_COOKIE_HTTPONLY = True  # pages carry the token in their forms
+SECURE_SSL_REDIRECT = PRODUCTION and HTTPS
+# Asked over plain HTTP from this machine: by the supervisor, and by the app at its own gateway.
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^serve/", r"^v[0-9]/"]
+SECURE_HSTS_SECONDS = 31_536_000 if PRODUCTION and HTTPS else 0
+# memweb speaks for its own name only, not for its neighbours under the same domain.
+SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [SELF],
+        "script-src": [SELF],
+        "style-src": [SELF],
+        "img-src": [SELF, "data:"],
+        "media-src": [SELF, "blob:"],
+        "connect-src": [SELF, *[f"ws{origin.removeprefix('http')}" for origin in ALLOWED_ORIGINS]],
+        "object-src": [NONE],
+        "base-uri": [NONE],
+        "form-action": [SELF],
+        "frame-ancestors": [NONE],
+    }
+}
 
 INSTALLED_APPS = [
     "django.contrib.auth",
@@ -82,6 +133,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "memweb.headers.page_headers",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -134,6 +186,21 @@ AUTHENTICATION_BACKENDS = [
     "axes.backends.AxesStandaloneBackend",
     "django.contrib.auth.backends.ModelBackend",
 ]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+OPEN_REGISTRATION = env.bool("MEMWEB_OPEN_REGISTRATION", False)
+# Five wrong passwords for one name from one address, then a minute's wait.
+AXES_FAILURE_LIMIT = 5
+AXES_COOLOFF_TIME = timedelta(minutes=1)
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_LOCKOUT_CALLABLE = "memweb.accounts.views.locked_out"
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
+AXES_RESET_ON_SUCCESS = True
+AXES_DISABLE_ACCESS_LOG = True
+AXES_VERBOSE = False
 LOGIN_URL = "sign-in"
 LOGIN_REDIRECT_URL = "/"
 LOGOUT_REDIRECT_URL = "sign-in"
@@ -142,12 +209,42 @@ LANGUAGE_CODE = "en-gb"
 TIME_ZONE = env.str("MEMWEB_TIME_ZONE", "UTC")
 USE_TZ = True
 
-STATIC_URL = "static/"
-STATIC_ROOT = DATA_DIR / "static"
+# Served as they are, from where they are, and asked for anew by browsers each time: nothing to collect, nothing stale.
+STATIC_URL = "/static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
+WHITENOISE_USE_FINDERS = True
+WHITENOISE_MAX_AGE = 0
 
 # The gateway the app speaks to. Empty: the one built in, on this very server.
 GATEWAY_URL = env.str("MEMWEB_GATEWAY_URL", "").rstrip("/")
 GATEWAY_KEY = env.str("MEMWEB_GATEWAY_KEY", "")
 # How app and built-in gateway know each other: a signed, short-lived key (see upstream.address).
 GATEWAY_SIGNING_SALT = "memweb.gateway.internal"
+
+# The engines on this machine. Live places: four a core keep up on an otherwise idle machine.
+LIVE_SLOTS = env.int("MEMWEB_LIVE_SLOTS", 4 * (os.cpu_count() or 1), validate=validate.Range(min=1))
+# Moonshine processes to spread live streams over: one already uses every core.
+LIVE_WORKERS = env.int("MEMWEB_LIVE_WORKERS", 1, validate=validate.Range(min=1))
+# A folder with any faster-whisper model, in place of the Whisper base that is installed.
+WHISPER_MODEL_DIR = env.str("MEMWEB_WHISPER_MODEL", "")
+
+# Logs go to standard error: plain lines on a person's machine, JSON in production.
+LOG_FORMAT = env.str("MEMWEB_LOG_FORMAT", "json" if PRODUCTION else "text", validate=validate.OneOf(["json", "text"]))
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"json": {"()": "memweb.logs.JsonLines"}, "text": {"()": "memweb.logs.TextLines"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT}},
+    "root": {"handlers": ["stderr"], "level": env.log_level("MEMWEB_LOG_LEVEL", logging.WARNING)},
+    "loggers": {
+        "django": {"handlers": [], "propagate": True},
+        "django.server": {"handlers": [], "propagate": True},
+    },
+}
+
+# For `check`: which names exist, so that a misspelt one is told.
+KNOWN_SETTINGS = {name for name in env._fields if name.startswith("MEMWEB_")} | {
+    "MEMWEB_VENV",  # read by `run`
+    "MEMWEB_CHROMIUM",  # read by the tests
+    "MEMWEB_SUPERVISOR",  # set by `up` for its children
+}

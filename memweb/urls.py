@@ -8,6 +8,8 @@ from django.urls import URLPattern, URLResolver, include, path
 
 from memweb import health
 
+handler500 = "memweb.faults.server_error"
+
 urlpatterns: list[URLPattern | URLResolver] = [
     path("healthz", health.healthz, name="healthz"),
 ]

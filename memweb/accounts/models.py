@@ -4,20 +4,32 @@ from __future__ import annotations
 
 from django.contrib.auth.models import AbstractUser
 from django.db import models
+from django.utils.crypto import salted_hmac
 
 
 class User(AbstractUser):
     """A person. The first one owns the machine and is its superuser."""
+
+    # Part of what a session is checked against: raise it, and every session of this person is over.
+    session_epoch = models.PositiveIntegerField(default=0)
+
+    def _get_session_auth_hash(self, secret: str | bytes | None = None) -> str:
+        return salted_hmac(
+            "memweb.accounts.session", f"{self.session_epoch}:{self.password}", secret=secret, algorithm="sha256"
+        ).hexdigest()
 
 
 class Preferences(models.Model):
     """What a person chose, remembered between visits."""
 
     user = models.OneToOneField(User, on_delete=models.CASCADE, related_name="preferences")
-    gateway_url = models.URLField(blank=True)
+    gateway_url = models.URLField(blank=True)  # empty: the one this memweb is set up with
     gateway_key = models.BinaryField(blank=True, default=b"")  # encrypted, never shown again
     provider = models.CharField(max_length=32, blank=True)
-    language = models.CharField(max_length=16, blank=True)
+    language = models.CharField(max_length=16, blank=True, default="en")  # ISO 639-1; empty: detect
+    even_loudness = models.BooleanField(default=True)  # the browser's automatic gain
+    remove_noise = models.BooleanField(default=False)
+    cancel_echo = models.BooleanField(default=False)
     single_keys = models.BooleanField(default=True)  # WCAG 2.1.4: single-letter shortcuts can be turned off
     second_pass = models.BooleanField(default=True)
 

@@ -1,0 +1,158 @@
+"""The settings page and what it saves. Every part works as a plain form; htmx saves as things are changed."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from django import forms
+from django.contrib import messages
+from django.contrib.auth import update_session_auth_hash
+from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_POST, require_safe
+
+from memweb.accounts import services
+from memweb.accounts.forms import GatewayForm, PasswordForm, PersonForm, PreferencesForm
+from memweb.accounts.models import User
+from memweb.accounts.trial import try_gateway
+
+
+def _person(request: HttpRequest) -> User:
+    return cast("User", request.user)  # every view here asks for a signed-in person first
+
+
+@login_required
+@require_safe
+def settings_page(request: HttpRequest) -> HttpResponse:
+    """Everything that can be chosen."""
+    return _settings(request)
+
+
+@login_required
+@require_POST
+def preference(request: HttpRequest) -> HttpResponse:
+    """Save the choices named by the hidden ``field`` inputs of one form, and no others."""
+    user = _person(request)
+    form = PreferencesForm(request.POST, instance=services.preferences_of(user))
+    named = set(request.POST.getlist("field"))
+    form.fields = {name: field for name, field in form.fields.items() if name in named}
+    if not form.fields or not form.is_valid():
+        return _refused(request, "This cannot be chosen here. Reload the page and choose again.")
+    services.save_preferences(user=user, **form.cleaned_data)
+    return _saved(request)
+
+
+@login_required
+@require_POST
+def gateway(request: HttpRequest) -> HttpResponse:
+    """Choose the built-in gateway or another; an empty key field keeps the key that is there."""
+    user = _person(request)
+    if request.POST.get("where") == "built-in":
+        services.choose_gateway(user=user, url="", key="")
+        return _saved(request)
+    form = GatewayForm(request.POST, user=user)
+    if not form.is_valid():
+        return _refused(request, _first_error(form))
+    url, key = form.cleaned_data["url"], form.cleaned_data["key"]
+    # A kept key belongs to the address it was given for: it does not travel to another.
+    same = url == services.preferences_of(user).gateway_url
+    services.choose_gateway(user=user, url=url, key=key if key or not same else None)
+    return _saved(request)
+
+
+@login_required
+@require_POST
+def gateway_trial(request: HttpRequest) -> HttpResponse:
+    """Try the saved gateway, and say what came of it."""
+    chosen = services.gateway_of(_person(request))
+    if not chosen.url:
+        return _refused(request, "Save an address first, then test it.")
+    trial = try_gateway(url=chosen.url, key=chosen.key)
+    if request.headers.get("HX-Request"):
+        return render(request, "registration/_trial.html", {"trial": trial})
+    (messages.success if trial.works else messages.warning)(request, trial.sentence)
+    return redirect(reverse("settings") + "#gateway")
+
+
+@login_required
+@require_POST
+def password(request: HttpRequest) -> HttpResponse:
+    """Set or change the password. This session goes on, all others end."""
+    user = _person(request)
+    form = PasswordForm(request.POST, user=user)
+    if not form.is_valid():
+        return _settings(request, status=422, password_form=form)
+    services.change_password(user=user, password=form.cleaned_data["password"])
+    update_session_auth_hash(request, user)
+    messages.success(request, "The password is set. Other devices are signed out.")
+    return redirect(reverse("settings") + "#account")
+
+
+@login_required
+@require_POST
+def people(request: HttpRequest) -> HttpResponse:
+    """Add a further user and show the link that lets them in, once."""
+    _owner_only(request)
+    form = PersonForm(request.POST)
+    if not form.is_valid():
+        return _settings(request, status=422, person_form=form)
+    return _show_link(request, services.add_person(name=form.cleaned_data["name"]))
+
+
+@login_required
+@require_POST
+def person_link(request: HttpRequest, pk: int) -> HttpResponse:
+    """A fresh sign-in link for somebody, shown once."""
+    _owner_only(request)
+    return _show_link(request, get_object_or_404(User, pk=pk, is_active=True))
+
+
+@login_required
+@require_POST
+def forget_everywhere(request: HttpRequest) -> HttpResponse:
+    """Sign out on every device, this one included."""
+    services.sign_out_everywhere(user=_person(request))
+    return redirect("sign-in")
+
+
+def _owner_only(request: HttpRequest) -> None:
+    if not _person(request).is_superuser:
+        raise PermissionDenied
+
+
+def _show_link(request: HttpRequest, person: User) -> HttpResponse:
+    path = reverse("sign-in-link", args=[services.make_link(user=person)])
+    return _settings(request, new_link=request.build_absolute_uri(path), new_person=person)
+
+
+def _settings(request: HttpRequest, *, status: int = 200, **extra: Any) -> HttpResponse:
+    user = _person(request)
+    preferences = services.preferences_of(user)
+    context = {
+        "preferences": preferences,
+        "form": PreferencesForm(instance=preferences),
+        "people": User.objects.order_by("username") if user.is_superuser else None,
+        **extra,
+    }
+    return render(request, "registration/settings.html", context, status=status)
+
+
+def _saved(request: HttpRequest) -> HttpResponse:
+    if request.headers.get("HX-Request"):
+        return render(request, "registration/_saved.html")
+    messages.success(request, "Saved.")
+    return redirect("settings")
+
+
+def _refused(request: HttpRequest, sentence: str) -> HttpResponse:
+    if request.headers.get("HX-Request"):
+        return render(request, "registration/_saved.html", {"refusal": sentence})
+    messages.warning(request, sentence)
+    return redirect("settings")
+
+
+def _first_error(form: forms.Form) -> str:
+    return str(next(iter(form.errors.values()))[0])

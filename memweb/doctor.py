@@ -1,0 +1,162 @@
+"""What works on this machine, and how to mend what does not. Asked by `./run doctor` and by the first page."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from importlib.util import find_spec
+from urllib.parse import urlsplit
+
+import httpx
+from django.conf import settings
+from django.db import connection
+
+from memweb import health
+
+HEARTBEAT_FILE = "worker.heartbeat"
+HEARTBEAT_S = 5.0
+# One hour of 16 kHz speech: the spool while it is recorded. The sealed FLAC is about half of it.
+BYTES_PER_HOUR = 116_000_000
+ENOUGH_BYTES = 500_000_000
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at: its name, whether it works, what was seen, and how to mend it."""
+
+    name: str
+    works: bool
+    seen: str
+    mend: str = ""
+
+    def as_dict(self) -> dict[str, object]:
+        """For `--json`."""
+        return asdict(self)
+
+
+def findings() -> list[Finding]:
+    """Everything, in the order a person should mend it."""
+    looks: tuple[Callable[[], Iterator[Finding]], ...] = (
+        _folder,
+        _database,
+        _engines,
+        _media,
+        _worker,
+        _server,
+        _microphone,
+        _gateway,
+    )
+    return [finding for look in looks for finding in look()]
+
+
+def for_newcomers() -> list[Finding]:
+    """What a person wants to know before the first recording."""
+    return [*_engines(), *_folder()]
+
+
+def _folder() -> Iterator[Finding]:
+    try:
+        free = shutil.disk_usage(settings.DATA_DIR).free
+    except OSError as error:
+        yield Finding(
+            "Room for recordings",
+            False,
+            f"{settings.DATA_DIR}: {error.strerror}",
+            "Set MEMWEB_DATA_DIR to a folder this user can write.",
+        )
+        return
+    seen = f"{free / 1e9:.0f} GB free, about {free // BYTES_PER_HOUR:,} hours".replace(",", "\u202f")
+    yield Finding(
+        "Room for recordings",
+        free > ENOUGH_BYTES,
+        seen,
+        "Free some space, or move the data folder with MEMWEB_DATA_DIR.",
+    )
+
+
+def _database() -> Iterator[Finding]:
+    reason = health.trouble()
+    mend = "Run `./run migrate`; with PostgreSQL, check DATABASE_URL and that the server runs."
+    yield Finding("Database", not reason, reason or connection.vendor, mend)
+
+
+def _engines() -> Iterator[Finding]:
+    if not find_spec("memweb.engines.batch"):
+        return
+    from memweb.engines import batch
+
+    for status in batch.describe():
+        yield Finding(f"Speech to text: {status.name}", status.ready, status.seen, status.mend)
+
+
+def _media() -> Iterator[Finding]:
+    try:
+        import av
+    except ImportError as error:
+        yield Finding("FFmpeg libraries", False, str(error), "Delete the virtual environment and type ./run again.")
+        return
+    yield Finding("FFmpeg libraries", True, f"{av.ffmpeg_version_info}, in the package av {av.__version__}")
+
+
+def _worker() -> Iterator[Finding]:
+    mend = "Start memweb with ./run, or the worker alone with `./run work`."
+    try:
+        age = time.time() - (settings.DATA_DIR / HEARTBEAT_FILE).stat().st_mtime
+    except OSError:
+        yield Finding("Worker", False, "not started yet", mend)
+        return
+    seen = "alive" if age < 4 * HEARTBEAT_S else f"last seen {age / 60:.0f} min ago"
+    yield Finding("Worker", age < 4 * HEARTBEAT_S, seen, mend)
+
+
+def local_address() -> str:
+    """Where this machine reaches the server: http://host:port."""
+    anywhere = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104
+    return f"http://{anywhere.get(settings.HOST, settings.HOST)}:{settings.PORT}"
+
+
+def _answers(url: str) -> str:
+    """Empty when `url` answers at all, else why not."""
+    try:
+        httpx.get(url, timeout=5)
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        return str(error) or type(error).__name__
+    return ""
+
+
+def _server() -> Iterator[Finding]:
+    reason = _answers(f"{local_address()}/healthz")
+    yield Finding("Server", not reason, reason or f"answers at {local_address()}", "Start memweb with ./run.")
+
+
+def public_address() -> str:
+    """What people type: MEMWEB_PUBLIC_URL, or this machine's own address."""
+    if settings.PUBLIC_URL:
+        return str(settings.PUBLIC_URL)
+    here = "localhost" if settings.HOST in {"127.0.0.1", "::1", "0.0.0.0", "::"} else settings.HOST  # noqa: S104
+    return f"http://{here}:{settings.PORT}"
+
+
+def _microphone() -> Iterator[Finding]:
+    address = urlsplit(public_address())
+    safe = address.scheme == "https" or address.hostname in {"localhost", "127.0.0.1", "::1"}
+    mend = "Browsers give the microphone to https addresses and to localhost only: see docs/operating.md, 'On a phone'."
+    yield Finding("Microphone", safe, f"pages are opened at {public_address()}", mend)
+
+
+def _gateway() -> Iterator[Finding]:
+    if not settings.GATEWAY_URL:
+        yield Finding("Gateway", True, "built in, on this machine")
+        return
+    reason = _answers(settings.GATEWAY_URL)
+    yield Finding(
+        "Gateway", not reason, reason or f"{settings.GATEWAY_URL} answers", "Check MEMWEB_GATEWAY_URL and the network."
+    )
+    yield Finding(
+        "Gateway key",
+        bool(settings.GATEWAY_KEY),
+        "set" if settings.GATEWAY_KEY else "not set",
+        "Set MEMWEB_GATEWAY_KEY.",
+    )

@@ -1,0 +1,227 @@
+"""The client half of AssemblyAI streaming: binary audio up, numbered turns down; times in milliseconds.
+
+Reads v3, the retired v2 names, and the forms in the gateway's published example.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from memweb.speech.dialects import failures, wire
+from memweb.speech.dialects.contract import LiveOptions
+from memweb.speech.dialects.languages import base_language
+from memweb.speech.dialects.segments import SegmentBook
+from memweb.speech.dialects.words import bounds, main_speaker
+from memweb.speech.events import Began, Ended, Event, Partial, Revised, SpeechBegan, Warned
+from memweb.speech.transcript import Segment, Word
+
+Frame = dict[str, Any]
+
+
+class AssemblyAIClient:
+    """One connection. A turn is one segment, told again and again under the same order; the last telling counts."""
+
+    name = "assemblyai"
+
+    def __init__(self) -> None:
+        self._options = LiveOptions()
+        self._book = SegmentBook()
+        self._ended_turn = -1
+        self._formatted: set[int] = set()
+        self._ending = False
+
+    def query(self, options: LiveOptions) -> list[tuple[str, str]]:
+        self._options = options
+        english = options.language == "en"
+        own = {
+            "sample_rate": str(options.sample_rate),
+            "encoding": "pcm_s16le",
+            "speech_model": "universal-streaming-english" if english else "universal-streaming-multilingual",
+            "format_turns": "true",
+        }
+        own |= {"language_code": options.language} if options.language else {"language_detection": "true"}
+        if not options.partials:
+            own |= {"disable_partial_transcripts": "true", "include_partial_turns": "false"}
+        named = {name for name, _ in options.extra}
+        return [pair for pair in own.items() if pair[0] not in named] + list(options.extra)
+
+    def audio(self, pcm: bytes) -> bytes:
+        return pcm
+
+    def commit(self) -> str:
+        return '{"type":"ForceEndpoint"}'
+
+    def ends(self) -> tuple[str | bytes, ...]:
+        """The provider's own message, then the one the gateway's documentation names."""
+        self._ending = True
+        return '{"type":"Terminate"}', '{"type":"session_termination"}'
+
+    def closed(self, code: int, reason: str) -> Event:
+        if code == 1000:
+            return Ended() if self._ending else failures.failed("idle", wire.text(reason))
+        return failures.by_close_code(code, wire.text(reason))
+
+    def read(self, message: str | bytes) -> tuple[Event, ...]:
+        frame = wire.read_object(message)
+        if frame is None:
+            return (Warned("unreadable", "A message that is not a JSON object."),)
+        kind = wire.kind(frame)
+        reader = _READERS.get(kind)
+        return reader(self, frame) if reader is not None else failures.unlisted(frame, kind)
+
+    def _began(self, frame: Frame) -> tuple[Event, ...]:
+        configuration = frame.get("configuration")
+        model = wire.text(configuration.get("model")) if isinstance(configuration, dict) else ""
+        return (Began(wire.text(frame.get("id")) or wire.text(frame.get("session_id")), model or None),)
+
+    def _speech_began(self, frame: Frame) -> tuple[Event, ...]:
+        return (SpeechBegan(wire.milliseconds(frame.get("timestamp"), 1) or 0),)
+
+    def _turn(self, frame: Frame) -> tuple[Event, ...]:
+        order = wire.ordinal(frame.get("turn_order"))
+        words = read_words(frame)
+        text = turn_text(frame, words)
+        if frame.get("end_of_turn") is not True:
+            return self._interim(text, words) if order is None or order > self._ended_turn else ()
+        formatted = frame.get("turn_is_formatted") is True
+        if order is not None:
+            if order in self._formatted and not formatted:
+                return ()
+            self._ended_turn = max(self._ended_turn, order)
+            if formatted:
+                self._formatted.add(order)
+        return self._told("turn", text, words, frame, order)
+
+    def _interim(self, text: str, words: tuple[Word, ...]) -> tuple[Event, ...]:
+        if not self._options.partials:
+            return ()
+        start_ms, end_ms = bounds(words) or (None, None)
+        return (Partial(text, start_ms, end_ms, words),)
+
+    def _told(
+        self, kind: str, text: str, words: tuple[Word, ...], frame: Frame, order: int | None = None
+    ) -> tuple[Event, ...]:
+        if not text:
+            return (Partial(""),)
+        start_ms, end_ms = placed(frame, words)
+        segment = Segment(
+            key="",
+            start_ms=start_ms,
+            end_ms=end_ms,
+            text=text,
+            words=words,
+            speaker=speaker_label(frame.get("speaker_label")) or main_speaker(words),
+            language=base_language(frame.get("language_code")),
+        )
+        final = self._book.tell(kind=kind, segment=segment, timed=bool(end_ms), index=order)
+        return (final,) if final is not None else ()
+
+    def _old_partial(self, frame: Frame) -> tuple[Event, ...]:
+        if not self._options.partials:
+            return ()
+        words = read_words(frame)
+        start_ms, end_ms = placed(frame, words)
+        return (Partial(wire.text(frame.get("text")).strip(), start_ms, end_ms, words),)
+
+    def _old_final(self, frame: Frame) -> tuple[Event, ...]:
+        return self._told(wire.kind(frame), wire.text(frame.get("text")).strip(), read_words(frame), frame)
+
+    def _revised(self, frame: Frame) -> tuple[Event, ...]:
+        revisions: list[Event] = []
+        for item in wire.objects(frame.get("revisions")):
+            order = wire.ordinal(item.get("turn_order"))
+            if order is None:
+                continue
+            words = read_words(item)
+            speaker = speaker_label(item.get("speaker_label")) or main_speaker(words)
+            self._book.assign(order, speaker, words)
+            revisions.append(Revised(str(order), speaker, words))
+        return tuple(revisions)
+
+    def _warned(self, frame: Frame) -> tuple[Event, ...]:
+        return (Warned(wire.shortened(frame.get("code"), 40) or "provider", wire.shortened(frame.get("warning"))),)
+
+    def _failed(self, frame: Frame) -> tuple[Event, ...]:
+        return failures.unlisted({"error": "", **frame}, "error")
+
+    def _ended(self, frame: Frame) -> tuple[Event, ...]:
+        self._ending = True
+        return (Ended(wire.milliseconds(frame.get("audio_duration_seconds"), 1000)),)
+
+    def _nothing(self, frame: Frame) -> tuple[Event, ...]:
+        return ()
+
+
+_READERS: dict[str, Callable[[AssemblyAIClient, Frame], tuple[Event, ...]]] = {
+    "begin": AssemblyAIClient._began,
+    "sessionbegins": AssemblyAIClient._began,
+    "speechstarted": AssemblyAIClient._speech_began,
+    "turn": AssemblyAIClient._turn,
+    "partialtranscript": AssemblyAIClient._old_partial,
+    "finaltranscript": AssemblyAIClient._old_final,
+    "speakerrevision": AssemblyAIClient._revised,
+    "heartbeat": AssemblyAIClient._nothing,
+    "silence": AssemblyAIClient._nothing,
+    "llmgatewayresponse": AssemblyAIClient._nothing,
+    "sessioninformation": AssemblyAIClient._nothing,
+    "warning": AssemblyAIClient._warned,
+    "error": AssemblyAIClient._failed,
+    "termination": AssemblyAIClient._ended,
+    "sessionterminated": AssemblyAIClient._ended,
+}
+
+
+def turn_text(frame: Frame, words: tuple[Word, ...]) -> str:
+    """All the words of a turn so far: its transcript, and the tail that older models leave out of it.
+
+    Some models put only settled words into `transcript`, others all of them; which one shows in its length.
+    """
+    transcript = wire.text(frame.get("transcript")).strip() or wire.text(frame.get("utterance")).strip()
+    items = wire.objects(frame.get("words"))
+    tail = [
+        word for item in items if item.get("word_is_final") is False if (word := wire.text(item.get("text")).strip())
+    ]
+    length, tail_length = len("".join(transcript.split())), sum(map(len, tail))
+    whole = sum(len(word.text) for word in words)
+    if abs(length - whole) > abs(length - (whole - tail_length)):
+        return " ".join([transcript, *tail]).strip()
+    return transcript
+
+
+def placed(frame: Frame, words: tuple[Word, ...]) -> tuple[int, int]:
+    """Start and end in ms, from the words or from a v2 message's own bounds; 0 and 0 where it has none."""
+    found = bounds(words)
+    if found is not None:
+        return found
+    start = wire.milliseconds(frame.get("audio_start"), 1) or 0
+    return start, max(start, wire.milliseconds(frame.get("audio_end"), 1) or 0)
+
+
+def speaker_label(value: object) -> str | None:
+    """A voice's label; None for the provider's word for none."""
+    label = wire.text(value).strip()
+    return label if label and label != "UNKNOWN" else None
+
+
+def read_words(frame: Frame) -> tuple[Word, ...]:
+    """The words of a frame; a missing time is the end of the word before, and then an estimate."""
+    words: list[Word] = []
+    estimated = frame.get("timing") == "estimated"
+    for item in wire.objects(frame.get("words")):
+        text = wire.text(item.get("text")).strip()
+        if not text:
+            continue
+        start, end = wire.milliseconds(item.get("start"), 1), wire.milliseconds(item.get("end"), 1)
+        begin = start if start is not None else words[-1].end_ms if words else 0
+        words.append(
+            Word(
+                text=text,
+                start_ms=begin,
+                end_ms=max(begin, begin if end is None else end),
+                confidence=None if estimated else wire.share(item.get("confidence")),
+                speaker=speaker_label(item.get("speaker")),
+                estimated=estimated or start is None or end is None,
+            )
+        )
+    return tuple(words)

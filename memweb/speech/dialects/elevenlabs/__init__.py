@@ -1,0 +1,1 @@
+"""ElevenLabs realtime (`/v1/speech-to-text/realtime`), both halves."""

@@ -1,0 +1,37 @@
+"""Language codes of every provider, in one form: ISO 639-1 where there is one."""
+
+from __future__ import annotations
+
+import re
+
+_THREE_LETTERS = (
+    "aa:aar ab:abk ae:ave af:afr ak:aka am:amh an:arg ar:ara,arb as:asm av:ava ay:aym az:aze,azj ba:bak be:bel bg:bul "
+    "bi:bis bm:bam bn:ben bo:bod,tib br:bre bs:bos ca:cat ce:che ch:cha co:cos cr:cre cs:ces,cze cu:chu cv:chv "
+    "cy:cym,wel da:dan de:deu,ger dv:div dz:dzo ee:ewe el:ell,gre en:eng eo:epo es:spa et:est,ekk eu:eus,baq "
+    "fa:fas,per,pes ff:ful fi:fin fj:fij fo:fao fr:fra,fre fy:fry ga:gle gd:gla gl:glg gn:grn gu:guj gv:glv ha:hau "
+    "he:heb hi:hin ho:hmo hr:hrv ht:hat hu:hun hy:hye,arm hz:her ia:ina id:ind ie:ile ig:ibo ii:iii ik:ipk io:ido "
+    "is:isl,ice it:ita iu:iku ja:jpn jv:jav ka:kat,geo kg:kon ki:kik kj:kua kk:kaz kl:kal km:khm kn:kan ko:kor kr:kau "
+    "ks:kas ku:kur kv:kom kw:cor ky:kir la:lat lb:ltz lg:lug li:lim ln:lin lo:lao lt:lit lu:lub lv:lav,lvs mg:mlg "
+    "mh:mah mi:mri,mao mk:mkd,mac ml:mal mn:mon,khk mr:mar ms:msa,may,zsm mt:mlt my:mya,bur na:nau nb:nob nd:nde "
+    "ne:nep,npi ng:ndo nl:nld,dut nn:nno no:nor nr:nbl nv:nav ny:nya oc:oci oj:oji om:orm or:ori,ory os:oss pa:pan "
+    "pi:pli pl:pol ps:pus pt:por qu:que rm:roh rn:run ro:ron,rum ru:rus rw:kin sa:san sc:srd sd:snd se:sme sg:sag "
+    "si:sin sk:slk,slo sl:slv sm:smo sn:sna so:som sq:sqi,alb sr:srp ss:ssw st:sot su:sun sv:swe sw:swa,swh ta:tam "
+    "te:tel tg:tgk th:tha ti:tir tk:tuk tl:tgl,fil tn:tsn to:ton tr:tur ts:tso tt:tat tw:twi ty:tah ug:uig uk:ukr "
+    "ur:urd uz:uzb,uzn ve:ven vi:vie vo:vol wa:wln wo:wol xh:xho yi:yid yo:yor za:zha zh:zho,chi,cmn zu:zul"
+)
+_BASE = {
+    longer: base
+    for base, _, several in (pair.partition(":") for pair in _THREE_LETTERS.split())
+    for longer in several.split(",")
+} | {"iw": "he", "in": "id", "jw": "jv", "ji": "yi"}  # codes that were withdrawn, and are still sent
+_CODE = re.compile(r"([a-z]{2,3})(?:[-_][a-z0-9]+)*", re.IGNORECASE)
+_NO_LANGUAGE = {"und", "mul", "zxx", "mis"}
+
+
+def base_language(code: object) -> str | None:
+    """The base language of a code such as "eng", "en_us" or "pt-BR"; None for what names no language."""
+    found = _CODE.fullmatch(code.strip()) if isinstance(code, str) else None
+    if found is None or found[1].lower() in _NO_LANGUAGE:
+        return None
+    base = found[1].lower()
+    return _BASE.get(base, base)

@@ -19,6 +19,7 @@ from django.conf import settings
 from django.urls import Resolver404, URLPattern
 
 from memweb import health
+from memweb.supervised import watch_supervisor
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -94,6 +95,7 @@ async def _lifespan(receive: Receive, send: Send) -> None:
     while True:
         message = await receive()
         if message["type"] == "lifespan.startup":
+            watch_supervisor()
             if caretaker is not None:
                 await caretaker.start()
             await send({"type": "lifespan.startup.complete"})

@@ -6,7 +6,6 @@ Here each request borrows one of a fixed set: connections stay open (CONN_MAX_AG
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -14,9 +13,6 @@ import django
 from asgiref.sync import ThreadSensitiveContext
 from django.conf import settings
 from django.core.handlers.asgi import ASGIHandler
-
-Receive = Callable[[], Awaitable[dict[str, Any]]]
-Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 THREADS = 8
 
@@ -29,7 +25,7 @@ class Pages(ASGIHandler):
         self._threads = [ThreadPoolExecutor(1, thread_name_prefix=f"pages-{number}") for number in range(threads)]
         self._requests = [0] * threads
 
-    async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         number = self._requests.index(min(self._requests))
         self._requests[number] += 1
         try:

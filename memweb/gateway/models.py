@@ -32,3 +32,13 @@ class ApiKey(models.Model):
 
     def __str__(self) -> str:
         return f"key {self.prefix}"
+
+
+class SpentToken(models.Model):
+    """A single-use token that was used. Unique across processes: the second use finds it taken."""
+
+    nonce = models.CharField(max_length=32, unique=True)
+    expires_at = models.DateTimeField(db_index=True)  # after this the token itself is refused, so the row may go
+
+    def __str__(self) -> str:
+        return f"spent token {self.pk}"

@@ -82,7 +82,7 @@ class Lifespan:
         return None
 
 
-def _drop(event: Any) -> None:
+def _drop(event: object) -> None:
     """Twisted's own log: everything worth knowing is said by memweb's."""
 
 

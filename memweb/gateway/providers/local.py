@@ -1,0 +1,228 @@
+"""A live session answered by the engine on this machine, in the asked provider's dialect."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, MutableMapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from memweb.engines import live, registry
+from memweb.engines.errors import AtCapacity, EngineError
+from memweb.engines.resample import Resampler
+from memweb.gateway.keys import Caller
+from memweb.gateway.seats import Full, seats
+from memweb.speech import pcm
+from memweb.speech.dialects import Audio, Bad, Command, Commit, KeepAlive, LiveServer, Terminate
+from memweb.speech.events import Ended, Event, Failed
+
+UNREAD_SECONDS = 20.0
+"""How long one frame may wait for a client that does not read."""
+FINISH_SECONDS = 30.0
+"""How long the engine may take for its last words."""
+SESSION_SECONDS = 3 * 3600
+TICK_SECONDS = 0.25
+
+
+class EngineStream(Protocol):
+    """What a session needs of an engine: see engines.live.LiveStream."""
+
+    async def feed(self, pcm: bytes) -> None: ...
+    async def commit(self) -> None: ...
+    async def finish(self) -> None: ...
+    async def close(self) -> None: ...
+    def __aiter__(self) -> AsyncIterator[Event]: ...
+
+
+OpenStream = Callable[[str | None], Awaitable[EngineStream]]
+
+
+async def open_stream(language: str | None) -> EngineStream:
+    return await live.open_stream(language)
+
+
+@dataclass(frozen=True, slots=True)
+class Closing:
+    """How a session ends: last frames, close code and reason. Code None: the client has gone already."""
+
+    frames: Iterable[str] = ()
+    code: int | None = 1000
+    reason: str = ""
+
+
+class Session:
+    """One client's session, from accept to close. A task reads, a task speaks, a task watches the clock."""
+
+    def __init__(
+        self,
+        server: LiveServer,
+        caller: Caller,
+        receive: Callable[[], Awaitable[MutableMapping[str, Any]]],
+        send: Callable[[dict[str, Any]], Awaitable[None]],
+        open_stream: OpenStream,
+    ) -> None:
+        self._server = server
+        self._caller = caller
+        self._receive = receive
+        self._send = send
+        self._open_stream = open_stream
+        self._stream: EngineStream
+        self._over: asyncio.Future[Closing] = asyncio.get_running_loop().create_future()
+        settings = server.settings
+        self._resampler = None if settings.sample_rate == pcm.RATE else Resampler(settings.sample_rate)
+        self._audio_bytes = 0
+        self._began = self._heard = time.monotonic()
+        self._feeding = False
+        self._finishing_since: float | None = None
+        self._closed_for_idleness = False
+
+    async def run(self) -> None:
+        """Answer until either side ends it."""
+        await self._send({"type": "websocket.accept"})
+        await self._say(self._server.begins(time.time(), self._engine_name()))
+        try:
+            with seats.taken(self._caller, self._revoked):
+                closing = await self._converse()
+        except Full as error:
+            closing = self._failure(Failed("capacity", str(error), retry=True))
+        except AtCapacity as error:
+            closing = self._failure(Failed("capacity", str(error), retry=True))
+        except EngineError as error:
+            closing = self._failure(Failed("provider", str(error), retry=False))
+        await self._close(closing)
+
+    async def _converse(self) -> Closing:
+        self._stream = await self._open_stream(self._server.settings.language)
+        self._heard = time.monotonic()
+        loop = asyncio.get_running_loop()
+        tasks = [loop.create_task(work) for work in (self._listen(), self._speak(), self._watch_the_clock())]
+        try:
+            await asyncio.wait([self._over, *tasks], return_when=asyncio.FIRST_COMPLETED)
+            for task in tasks:
+                if task.done():
+                    task.result()
+            return self._over.result()
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await self._stream.close()
+
+    # Reading
+
+    async def _listen(self) -> None:
+        while True:
+            message = await self._receive()
+            if message["type"] == "websocket.disconnect":
+                self._end(Closing(code=None))
+                return
+            text = message.get("text")
+            for command in self._server.accept(message.get("bytes") or b"" if text is None else text):
+                await self._obey(command)
+
+    async def _obey(self, command: Command) -> None:
+        if isinstance(command, Bad):
+            await self._say(command.frames)
+            if command.fatal:
+                self._end(Closing(code=command.code or 1008, reason=command.message))
+        elif self._finishing_since is not None:
+            return  # the client said it was done
+        elif isinstance(command, Audio):
+            await self._feed(self._decoded(command.pcm))
+        elif isinstance(command, Commit):
+            await self._stream.commit()
+        elif isinstance(command, Terminate):
+            await self._finish()
+        elif isinstance(command, KeepAlive):
+            self._heard = time.monotonic()
+
+    async def _feed(self, sound: bytes) -> None:
+        self._audio_bytes += len(sound)
+        self._feeding = True  # while the engine is behind, silence on the socket is not the client's
+        try:
+            await self._stream.feed(sound)
+        finally:
+            self._feeding = False
+            self._heard = time.monotonic()
+
+    def _decoded(self, sound: bytes) -> bytes:
+        if self._server.settings.encoding == "pcm_mulaw":
+            sound = pcm.decode_mu_law(sound)
+        return sound if self._resampler is None else self._resampler.feed(sound)
+
+    async def _finish(self) -> None:
+        self._finishing_since = time.monotonic()
+        if self._resampler is not None:
+            await self._feed(self._resampler.flush())
+        await self._stream.finish()
+
+    # Speaking
+
+    async def _speak(self) -> None:
+        async for event in self._stream:
+            if isinstance(event, Failed):
+                self._end(self._failure(event))
+            elif isinstance(event, Ended):
+                self._end(self._ending())
+            else:
+                await self._say(self._server.says(event))
+
+    async def _say(self, frames: Iterable[str]) -> None:
+        try:
+            for frame in frames:
+                async with asyncio.timeout(UNREAD_SECONDS):
+                    await self._send({"type": "websocket.send", "text": frame})
+        except TimeoutError:
+            self._end(Closing(code=1008, reason="The client does not read what it is sent"))
+        except OSError:
+            self._end(Closing(code=None))
+
+    # Ending
+
+    async def _watch_the_clock(self) -> None:
+        longest = min(self._caller.session_seconds or SESSION_SECONDS, SESSION_SECONDS)
+        while True:
+            await asyncio.sleep(TICK_SECONDS)
+            now = time.monotonic()
+            if self._finishing_since is not None:
+                if now - self._finishing_since > FINISH_SECONDS:
+                    self._end(self._ending())
+            elif now - self._began > longest:
+                self._end(self._failure(Failed("session_limit", "Session expired: maximum session duration", True)))
+            elif not self._feeding and now - self._heard > self._server.settings.idle_timeout_s:
+                self._closed_for_idleness = True
+                await self._finish()
+
+    def _ending(self) -> Closing:
+        """After the engine's last word."""
+        if self._closed_for_idleness:
+            return Closing(*self._server.idle())
+        session_ms = int((time.monotonic() - self._began) * 1000)
+        return Closing(self._server.ends(pcm.ms_of_bytes(self._audio_bytes), session_ms))
+
+    def _failure(self, failed: Failed) -> Closing:
+        return Closing(self._server.says(failed), *self._server.closing(failed))
+
+    def _revoked(self) -> None:
+        self._end(self._failure(Failed("auth", "The key is no longer valid.", retry=False)))
+
+    def _end(self, closing: Closing) -> None:
+        if not self._over.done():
+            self._over.set_result(closing)
+
+    async def _close(self, closing: Closing) -> None:
+        if closing.code is None:
+            return
+        await self._say(closing.frames)
+        try:
+            async with asyncio.timeout(UNREAD_SECONDS):
+                await self._send({"type": "websocket.close", "code": closing.code, "reason": closing.reason})
+        except (TimeoutError, OSError):
+            return
+
+    def _engine_name(self) -> str:
+        try:
+            return registry.live(self._server.settings.language).name
+        except EngineError:
+            return ""

@@ -156,7 +156,7 @@ class LiveStream:
             str(self._finals), head["start_ms"], head["end_ms"], head["text"], words, language=head["language"]
         )
         self._finals += 1
-        self._settle(head["end_ms"] * RATE // 1000)
+        self._settle(head["upto"])
         self._emit(Final(segment))
 
     def _take_progress(self, head: wire.Head) -> None:

@@ -219,4 +219,4 @@ class MoonshineEar:
     def _placed(self, line: NativeLine) -> Line:
         start, end = to_ms(self._base + line.start), to_ms(self._base + line.end)
         words = spread(line.text, start, end) if line.complete else []
-        return Line(line.text, start, end, line.complete, words, "en")
+        return Line(line.text, start, end, line.complete, words, "en", self._base + line.end)

@@ -42,6 +42,8 @@ class Line:
     final: bool
     words: list[Spoken] = field(default_factory=list)
     language: str | None = None
+    upto: int = 0
+    """The sample up to which a final line has used the audio."""
 
 
 class Ear(Protocol):

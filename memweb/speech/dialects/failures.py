@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from memweb.speech.dialects.wire import ordinal, shortened
-from memweb.speech.events import Event, Failed, Warned
+from memweb.speech.events import Ended, Event, Failed, Warned
 
 
 class Failure(NamedTuple):
@@ -129,6 +129,13 @@ def by_close_code(code: int, reason: str = "") -> Failed:
     if code in {1008, 3005} or known == "unknown":
         known = by_words(reason, known)
     return failed(known, reason)
+
+
+def closed(code: int, reason: str, *, asked: bool) -> Event:
+    """What the end of a socket means: a normal close that nobody asked for is a session given up as idle."""
+    if code == 1000:
+        return Ended() if asked else failed("idle", reason)
+    return by_close_code(code, reason)
 
 
 def by_words(message: str, otherwise: str = "unknown") -> str:

@@ -35,11 +35,11 @@ class Parameters:
 
     def flag(self, name: str, default: bool = False) -> bool:
         """A yes or no, in any case of letters: official clients send `False` too."""
-        given = self.word(name).lower()
-        if name not in self._query or given in _FALSE:
-            return default if name not in self._query else False
-        if given in _TRUE:
-            return True
+        if name not in self._query:
+            return default
+        given = self.word(name)
+        if given.lower() in _TRUE | _FALSE:
+            return given.lower() in _TRUE
         raise RefusedParameter(name, f"{name} {_quoted(given)} is neither true nor false.")
 
     def real(self, name: str, least: float, most: float) -> float | None:

@@ -1,12 +1,45 @@
-"""Arithmetic on words: their common bounds and voice, times where an engine gave none, plain spelling."""
+"""Words: read from a provider's list, their common bounds and voice, times where there are none, plain spelling."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
+from memweb.speech.dialects import wire
 from memweb.speech.transcript import Word
+
+
+def listed_words(
+    frame: Mapping[str, Any], *, unit_ms: int, detail: Callable[[Mapping[str, Any]], tuple[float | None, str | None]]
+) -> tuple[Word, ...]:
+    """The words and sounds of a frame's `words`, whose times are in units of `unit_ms`.
+
+    `detail` reads confidence and speaker of one item. A missing time is the end of the word before, and an estimate.
+    With the frame's key "timing": "estimated" all times are, and the confidences mean nothing.
+    """
+    words: list[Word] = []
+    estimated = frame.get("timing") == "estimated"
+    for item in wire.objects(frame.get("words")):
+        text = wire.text(item.get("text")).strip()
+        if not text or item.get("type") == "spacing":
+            continue
+        start, end = wire.milliseconds(item.get("start"), unit_ms), wire.milliseconds(item.get("end"), unit_ms)
+        begin = start if start is not None else words[-1].end_ms if words else 0
+        confidence, speaker = detail(item)
+        words.append(
+            Word(
+                text=text,
+                start_ms=begin,
+                end_ms=max(begin, end or 0),
+                confidence=None if estimated else confidence,
+                speaker=speaker,
+                kind="audio_event" if item.get("type") == "audio_event" else "word",
+                estimated=estimated or start is None or end is None,
+            )
+        )
+    return tuple(words)
 
 
 def bounds(words: Sequence[Word]) -> tuple[int, int] | None:

@@ -12,7 +12,7 @@ from memweb.speech.dialects import failures, wire
 from memweb.speech.dialects.contract import LiveOptions
 from memweb.speech.dialects.languages import base_language
 from memweb.speech.dialects.segments import SegmentBook
-from memweb.speech.dialects.words import bounds, main_speaker
+from memweb.speech.dialects.words import bounds, listed_words, main_speaker
 from memweb.speech.events import Began, Ended, Event, Partial, Revised, SpeechBegan, Warned
 from memweb.speech.transcript import Segment, Word
 
@@ -58,9 +58,7 @@ class AssemblyAIClient:
         return '{"type":"Terminate"}', '{"type":"session_termination"}'
 
     def closed(self, code: int, reason: str) -> Event:
-        if code == 1000:
-            return Ended() if self._ending else failures.failed("idle", wire.text(reason))
-        return failures.by_close_code(code, wire.text(reason))
+        return failures.closed(code, reason, asked=self._ending)
 
     def read(self, message: str | bytes) -> tuple[Event, ...]:
         frame = wire.read_object(message)
@@ -205,23 +203,9 @@ def speaker_label(value: object) -> str | None:
 
 
 def read_words(frame: Frame) -> tuple[Word, ...]:
-    """The words of a frame; a missing time is the end of the word before, and then an estimate."""
-    words: list[Word] = []
-    estimated = frame.get("timing") == "estimated"
-    for item in wire.objects(frame.get("words")):
-        text = wire.text(item.get("text")).strip()
-        if not text:
-            continue
-        start, end = wire.milliseconds(item.get("start"), 1), wire.milliseconds(item.get("end"), 1)
-        begin = start if start is not None else words[-1].end_ms if words else 0
-        words.append(
-            Word(
-                text=text,
-                start_ms=begin,
-                end_ms=max(begin, begin if end is None else end),
-                confidence=None if estimated else wire.share(item.get("confidence")),
-                speaker=speaker_label(item.get("speaker")),
-                estimated=estimated or start is None or end is None,
-            )
-        )
-    return tuple(words)
+    """The words of a frame."""
+    return listed_words(
+        frame,
+        unit_ms=1,
+        detail=lambda item: (wire.share(item.get("confidence")), speaker_label(item.get("speaker"))),
+    )

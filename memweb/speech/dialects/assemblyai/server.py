@@ -196,7 +196,7 @@ class AssemblyAIServer:
         if isinstance(event, Final):
             return self._final(event)
         if isinstance(event, Failed):
-            return [wire.dump({"type": "Error", "error": event.message, "error_code": CLOSING[event.code]})]
+            return [_error(CLOSING[event.code], event.message)]
         if isinstance(event, Warned):
             return [_warning(1000, event.message, event.code)]
         return []

@@ -10,7 +10,7 @@ from memweb.speech.dialects import failures, wire
 from memweb.speech.dialects.contract import LiveOptions
 from memweb.speech.dialects.languages import base_language
 from memweb.speech.dialects.segments import SegmentBook
-from memweb.speech.dialects.words import bounds, main_speaker
+from memweb.speech.dialects.words import bounds, listed_words, main_speaker
 from memweb.speech.events import Began, Ended, Event, Partial, Revised, SpeakersMerged, Warned
 from memweb.speech.transcript import Segment, Word
 
@@ -44,16 +44,16 @@ class ElevenLabsClient:
         self._options = LiveOptions()
         self._book = SegmentBook()
         self._ending = False
-        self._frame()
+        self._shape_frames()
 
-    def _frame(self) -> None:
+    def _shape_frames(self) -> None:
         self._prefix = '{"message_type":"input_audio_chunk","audio_base_64":"'
         self._suffix = f'","commit":false,"sample_rate":{self._options.sample_rate}}}'
         self._commit = f'{self._prefix}","commit":true,"sample_rate":{self._options.sample_rate}}}'
 
     def query(self, options: LiveOptions) -> list[tuple[str, str]]:
         self._options = options
-        self._frame()
+        self._shape_frames()
         own = {
             "model_id": "scribe_v2_realtime",
             "audio_format": f"pcm_{options.sample_rate}",
@@ -76,9 +76,7 @@ class ElevenLabsClient:
         return (self._commit,)
 
     def closed(self, code: int, reason: str) -> Event:
-        if code == 1000:
-            return Ended() if self._ending else failures.failed("idle", wire.text(reason))
-        return failures.by_close_code(code, wire.text(reason))
+        return failures.closed(code, reason, asked=self._ending)
 
     def read(self, message: str | bytes) -> tuple[Event, ...]:
         frame = wire.read_object(message)
@@ -184,24 +182,9 @@ def segment_of(text: str, words: tuple[Word, ...], frame: Frame) -> Segment:
 
 
 def read_words(frame: Frame) -> tuple[Word, ...]:
-    """The words and sounds of a frame; a missing time is the end of the word before, and then an estimate."""
-    words: list[Word] = []
-    estimated = frame.get("timing") == "estimated"
-    for item in wire.objects(frame.get("words")):
-        text = wire.text(item.get("text")).strip()
-        if not text or item.get("type") == "spacing":
-            continue
-        start, end = wire.milliseconds(item.get("start"), 1000), wire.milliseconds(item.get("end"), 1000)
-        begin = start if start is not None else words[-1].end_ms if words else 0
-        words.append(
-            Word(
-                text=text,
-                start_ms=begin,
-                end_ms=max(begin, begin if end is None else end),
-                confidence=None if estimated else wire.likelihood(item.get("logprob")),
-                speaker=wire.text(item.get("speaker_id")) or None,
-                kind="audio_event" if item.get("type") == "audio_event" else "word",
-                estimated=estimated or start is None or end is None,
-            )
-        )
-    return tuple(words)
+    """The words and sounds of a frame."""
+    return listed_words(
+        frame,
+        unit_ms=1000,
+        detail=lambda item: (wire.likelihood(item.get("logprob")), wire.text(item.get("speaker_id")) or None),
+    )

@@ -31,6 +31,7 @@ from memweb.speech.dialects import ending, wire
 from memweb.speech.dialects.contract import Audio, Bad, Command, Commit, Encoding, KeepAlive, ServerSettings
 from memweb.speech.dialects.intake import Intake, decoded
 from memweb.speech.dialects.parameters import Parameters
+from memweb.speech.dialects.words import spread
 from memweb.speech.events import Committed, Ended, Event, Failed, Final, Partial, Warned
 from memweb.speech.transcript import Segment, Word
 
@@ -107,13 +108,13 @@ class ElevenLabsServer:
 
     def begins(self, now_s: float, engine: str = "") -> list[str]:
         settings = self.settings
-        strategy = "commit_strategy" if settings.commit == "manual" else "vad_commit_strategy"
+        declared = settings.encoding, settings.sample_rate
         config: dict[str, Any] = {
             "sample_rate": settings.sample_rate,
-            "audio_format": next(name for name, value in FORMATS.items() if value == _format(settings)),
+            "audio_format": next(name for name, value in FORMATS.items() if value == declared),
             "language_code": settings.language,
             "model_id": settings.model,
-            strategy: settings.commit if settings.commit == "manual" else True,
+            "commit_strategy": settings.commit,
             "include_timestamps": settings.timestamps,
             "include_language_detection": settings.language_detection,
             "enable_logging": False,
@@ -140,7 +141,7 @@ class ElevenLabsServer:
         audio = decoded(frame.get("audio_base_64") or "")
         if audio is None:
             return [_bad("input_error", "audio_base_64 is not base64.")]
-        rate = frame.get("sample_rate")
+        rate = wire.number(frame.get("sample_rate"))
         if audio and rate is not None and rate != self.settings.sample_rate:
             return [_bad("input_error", _wrong_rate(rate, self.settings))]
         pcm = self._intake.take(audio)
@@ -164,9 +165,9 @@ class ElevenLabsServer:
         if isinstance(event, Committed):
             return self._answer()
         if isinstance(event, Ended):
-            return self._flush() if self._waiting else []
+            return self._rest()
         if isinstance(event, Failed):
-            return [wire.dump({"message_type": FAILING[event.code], "error": event.message})]
+            return [*self._rest(), wire.dump({"message_type": FAILING[event.code], "error": event.message})]
         if isinstance(event, Warned):
             return [wire.dump({"message_type": "warning", "warning": event.message, "code": event.code})]
         return []
@@ -202,34 +203,28 @@ class ElevenLabsServer:
         text = " ".join(segment.text for segment in segments)
         language = next((segment.language for segment in segments if segment.language), self.settings.language)
         plain: dict[str, Any] = {"text": text} | ({"language_code": language} if language else {})
-        timed = plain | {"words": (words := list(_items(segments)))}
-        if any(word.estimated for segment in segments for word in segment.words):
-            timed["timing"] = "estimated"
+        words = [word for segment in segments for word in _words(segment)]
+        timed = plain | {"words": _items(words)} | ({"timing": "estimated"} if _estimated(words) else {})
         frames = [{"message_type": "committed_transcript", **plain}]
         if self.settings.timestamps:
             frames.append({"message_type": "committed_transcript_with_timestamps", **timed})
         if self.settings.language_detection and language:
-            late = {"message_type": "final_transcript", **plain}
-            frames.append(
-                late
-                if not words or not self.settings.timestamps
-                else {"message_type": "final_transcript_with_timestamps", **timed}
-            )
+            suffix, body = ("_with_timestamps", timed) if self.settings.timestamps else ("", plain)
+            frames.append({"message_type": f"final_transcript{suffix}", **body})
         return [wire.dump(frame) for frame in frames]
 
-    def ends(self, audio_ms: int, session_ms: int) -> list[str]:
+    def _rest(self) -> list[str]:
         return self._flush() if self._waiting else []
+
+    def ends(self, audio_ms: int, session_ms: int) -> list[str]:
+        return self._rest()
 
     def closing(self, failed: Failed) -> tuple[int, str]:
         """The error frame has said what it was, and the provider publishes no close codes."""
         return 1000, FAILING[failed.code]
 
     def idle(self) -> tuple[list[str], int, str]:
-        return self.ends(0, 0), 1000, "No audio was received"
-
-
-def _format(settings: ServerSettings) -> tuple[Encoding, int]:
-    return settings.encoding, settings.sample_rate
+        return self._rest(), 1000, "No audio was received"
 
 
 def _bad(kind: str, message: str) -> Bad:
@@ -243,27 +238,28 @@ def _throttled(fresh_ms: int) -> str:
     )
 
 
-def _wrong_rate(rate: object, settings: ServerSettings) -> str:
+def _wrong_rate(rate: float, settings: ServerSettings) -> str:
     return (
-        f"sample_rate {wire.shortened(str(rate), 20)} is not the {settings.sample_rate} Hz of the session. "
+        f"sample_rate {rate:g} is not the {settings.sample_rate} Hz of the session. "
         "Connect with the matching audio_format."
     )
 
 
-def _items(segments: list[Segment]) -> list[dict[str, Any]]:
+def _words(segment: Segment) -> tuple[Word, ...]:
+    return segment.words or spread(segment.text, segment.start_ms, segment.end_ms)
+
+
+def _estimated(words: list[Word]) -> bool:
+    return any(word.estimated for word in words)
+
+
+def _items(words: list[Word]) -> list[dict[str, Any]]:
     items: list[dict[str, Any]] = []
-    for word in (word for segment in segments for word in segment.words):
+    for word in words:
         if items:
             before = items[-1]["end"]
-            items.append(
-                {
-                    "text": " ",
-                    "start": before,
-                    "end": max(before, word.start_ms / 1000),
-                    "type": "spacing",
-                    "logprob": 0.0,
-                }
-            )
+            after = max(before, word.start_ms / 1000)
+            items.append({"text": " ", "start": before, "end": after, "type": "spacing", "logprob": 0.0})
         items.append(_item(word))
     return items
 

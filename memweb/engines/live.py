@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from memweb.engines import pool, registry, wire
 from memweb.engines.protocol import RATE
-from memweb.speech.events import Ended, Event, Failed, Final, Partial, SpeechBegan, Warned
+from memweb.speech.events import Committed, Ended, Event, Failed, Final, Partial, SpeechBegan, Warned
 from memweb.speech.transcript import Segment, Word
 
 MOST_WAITING = 15 * RATE
@@ -134,6 +134,7 @@ class LiveStream:
             self._emit(SpeechBegan(head["at"]))
         elif kind == "committed":
             self._commits.popleft()
+            self._emit(Committed())
         elif kind == "ended":
             self._end(Ended(self._sent * 1000 // RATE))
         elif kind == "broken":

@@ -32,6 +32,8 @@ class LiveClient(Protocol):
     """The client half: one per connection, called in this order: query, then audio, commit, ends, read; closed last."""
 
     name: str
+    says_ended: bool
+    """Whether the provider tells when all is said. Where it does not, its silence after the last final has to do."""
 
     def query(self, options: LiveOptions) -> list[tuple[str, str]]:
         """Query parameters for the handshake, without the gateway's own `provider` and `api_key`."""

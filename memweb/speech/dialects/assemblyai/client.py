@@ -23,6 +23,7 @@ class AssemblyAIClient:
     """One connection. A turn is one segment, told again and again under the same order; the last telling counts."""
 
     name = "assemblyai"
+    says_ended = True
 
     def __init__(self) -> None:
         self._options = LiveOptions()

@@ -11,7 +11,7 @@ from memweb.speech.dialects.contract import LiveOptions
 from memweb.speech.dialects.languages import base_language
 from memweb.speech.dialects.segments import SegmentBook
 from memweb.speech.dialects.words import bounds, listed_words, main_speaker
-from memweb.speech.events import Began, Ended, Event, Partial, Revised, SpeakersMerged, Warned
+from memweb.speech.events import Began, Event, Partial, Revised, SpeakersMerged, Warned
 from memweb.speech.transcript import Segment, Word
 
 Frame = dict[str, Any]
@@ -39,6 +39,7 @@ class ElevenLabsClient:
     """One connection. A segment is one commit; its timed telling replaces the plain one of the same text."""
 
     name = "elevenlabs"
+    says_ended = False
 
     def __init__(self) -> None:
         self._options = LiveOptions()
@@ -71,7 +72,7 @@ class ElevenLabsClient:
         return self._commit
 
     def ends(self) -> tuple[str | bytes, ...]:
-        """A last commit: there is no message for the end, so its answer is read as the end."""
+        """A last commit: there is no message for the end, so wait until nothing more comes, then close 1000."""
         self._ending = True
         return (self._commit,)
 
@@ -92,7 +93,8 @@ class ElevenLabsClient:
 
     def _began(self, frame: Frame) -> tuple[Event, ...]:
         config = frame.get("config")
-        model = wire.text(config.get("model_id")) if isinstance(config, dict) else ""
+        named = config if isinstance(config, dict) else {}
+        model = wire.text(named.get("engine")) or wire.text(named.get("model_id"))
         return (Began(wire.text(frame.get("session_id")), model or None),)
 
     def _partial(self, frame: Frame) -> tuple[Event, ...]:
@@ -102,7 +104,7 @@ class ElevenLabsClient:
         words = read_words(frame)
         text = wire.text(frame.get("text")).strip() or " ".join(word.text for word in words)
         if not text:
-            return (Partial(""), *self._answered(late))
+            return (Partial(""),)
         final = self._book.tell(
             kind=wire.kind(frame),
             segment=segment_of(text, words, frame),
@@ -110,18 +112,13 @@ class ElevenLabsClient:
             index=wire.ordinal(frame.get("segment_index")),
             late=late,
         )
-        told = () if final is None else (final,)
-        awaited = self._options.timestamps and not words
-        return told if awaited else (*told, *self._answered(late))
+        return () if final is None else (final,)
 
     def _late_final(self, frame: Frame) -> tuple[Event, ...]:
         return self._final(frame, late=True)
 
-    def _answered(self, late: bool = False) -> tuple[Event, ...]:
-        return (Ended(),) if self._ending and not late else ()
-
     def _throttled(self, frame: Frame) -> tuple[Event, ...]:
-        return (Warned("commit_throttled", wire.shortened(frame.get("error"))), *self._answered())
+        return (Warned("commit_throttled", wire.shortened(frame.get("error"))),)
 
     def _reworded(self, frame: Frame) -> tuple[Event, ...]:
         other = frame.get("redacted_text", frame.get("edited_text"))

@@ -1,0 +1,173 @@
+/** <mem-dictation>: joins the recorder, what earlier visits left, and the page. */
+
+import { Choices } from './choices.js';
+import { listMicrophones } from './microphone.js';
+import { Recorder } from './recorder.js';
+import { Recovery } from './recovery.js';
+import { commandSign, focusOf, meaning } from './shortcuts.js';
+import { NoStore, Store } from './store.js';
+import { Unfinished } from './unfinished.js';
+import { View } from './view.js';
+import { keepAwake, saveAs } from './device.js';
+import { span } from './words.js';
+
+const $ = (id) => document.getElementById(id);
+
+class Page {
+  /** @param {HTMLElement} element @param {object} store */
+  constructor(element, store) {
+    this.choices = new Choices(element.dataset);
+    this.view = new View((action) => this.act(action));
+    this.recovery = new Recovery(store, {
+      waits: (sid, ms) => this.unfinished.waits(sid, ms),
+      recovered: (sid, ms, url) => this.#recovered(sid, ms, url),
+    });
+    this.unfinished = new Unfinished($('unfinished'), { recovery: this.recovery, store });
+    this.recorder = new Recorder({
+      store,
+      worklet: element.dataset.worklet,
+      sid: element.dataset.session,
+      choices: () => this.choices.all,
+      settled: (sid) => this.recovery.settled(sid),
+      on: {
+        change: () => this.#show(),
+        level: (peak) => this.view.level(peak),
+        message: (message) => this.#said(message),
+        ended: (url) => location.assign(url),
+      },
+    });
+    this.recorder.title = $('title').value;
+  }
+
+  #show() {
+    const { facts } = this.recorder;
+    this.view.render(facts);
+    keepAwake(facts.phase === 'recording');
+  }
+
+  #said(message) {
+    if (message.t === 'partial') this.view.partial(message);
+    else if (message.t === 'html') this.view.html(message.html);
+  }
+
+  #recovered(sid, ms, url) {
+    this.view.notice(`Recovered ${span(ms)}.`, url);
+    this.unfinished.recovered(sid);
+  }
+
+  /** Do what a button, a key or a note asks for. */
+  act(action) {
+    const { recorder } = this;
+    const acts = {
+      record: () => (recorder.isActive ? recorder.finish() : this.#start()),
+      toggle: () => (recorder.isActive ? this.#togglePause() : this.#start()),
+      pause: () => this.#togglePause(),
+      finish: () => recorder.finish(),
+      start: () => this.#start(),
+      retry: () => recorder.retry(),
+      undo: () => recorder.undo(),
+      mark: () => recorder.mark(),
+      ask: () => recorder.isActive && $('ask').showModal(),
+      keys: () => $('keys').showModal(),
+      help: () => this.#help(),
+      options: () => $('options').showPopover(),
+      copy: () => navigator.clipboard.writeText(this.view.text),
+      download: async () => saveAs(await recorder.unsentAudio(), 'recording.wav'),
+      settings: () => open('/settings/', '_blank', 'noopener'),
+      'sign-in': () => open('/sign-in/', '_blank', 'noopener'),
+      anew: () => location.assign('/'),
+    };
+    return acts[action]?.();
+  }
+
+  async #start() {
+    await this.recorder.start();
+    this.microphones();
+  }
+
+  #togglePause() {
+    return this.recorder.togglePause();
+  }
+
+  #help() {
+    const code = this.recorder.facts.problem?.code;
+    for (const part of document.querySelectorAll('[data-help]')) part.hidden = part.dataset.help !== code;
+    $('address').textContent = location.host;
+    $('help').showModal();
+  }
+
+  async microphones() {
+    this.view.microphones(await listMicrophones().catch(() => []), this.choices.all.device);
+  }
+
+  async begin() {
+    this.#bind();
+    this.#show();
+    await this.microphones();
+    this.choices.bind($('device'), 'device', () => this.recorder.reopen());
+    await this.recovery.run();
+  }
+
+  #bind() {
+    this.choices.bind($('language'), 'language', () => this.recorder.speaks($('language').value));
+    this.choices.bind($('provider'), 'provider');
+    const keys = $('single-keys');
+    keys.checked = this.choices.all.singleKeys;
+    keys.addEventListener('change', () => this.choices.keep('singleKeys', keys.checked));
+    $('title').addEventListener('change', () => this.recorder.rename($('title').value));
+    $('ask').addEventListener('close', () => this.act($('ask').returnValue));
+    const buttons = { start: 'record', pause: 'pause', undo: 'undo', mark: 'mark', copy: 'copy' };
+    for (const [id, action] of Object.entries(buttons)) $(id).addEventListener('click', () => this.act(action));
+    // A pointer leaves the focus where it was, so that the space bar pauses instead of pressing the button again.
+    for (const id of ['start', 'pause']) $(id).addEventListener('mousedown', (event) => event.preventDefault());
+    for (const button of document.querySelectorAll('[data-opens]')) {
+      button.addEventListener('click', () => ($('options').hidePopover(), this.act(button.dataset.opens)));
+    }
+    for (const sign of document.querySelectorAll('.mod')) sign.textContent = sign.textContent.replace('Ctrl', commandSign());
+  }
+
+  key(event) {
+    const action = meaning(event, { ...focusOf(document.activeElement), singleKeys: this.choices.all.singleKeys });
+    if (!action || (action !== 'keys' && event.target.closest?.('dialog'))) return;
+    event.preventDefault();
+    this.act(action);
+  }
+
+  devicesChanged() {
+    this.microphones();
+    this.recorder.devicesChanged();
+  }
+
+  /** Leaving is asked about only while something here is not on the server. */
+  leaving(event) {
+    if (this.recorder.facts.unsent > 0) event.preventDefault();
+  }
+}
+
+class Dictation extends HTMLElement {
+  #listeners = [];
+
+  async connectedCallback() {
+    const store = await Store.open().catch(() => new NoStore());
+    if (!this.isConnected) return;
+    const page = new Page(this, store);
+    this.#listen(document, 'keydown', (event) => page.key(event));
+    this.#listen(window, 'beforeunload', (event) => page.leaving(event));
+    this.#listen(window, 'online', () => page.recorder.online());
+    this.#listen(window, 'focus', () => page.recorder.online());
+    if (navigator.mediaDevices) this.#listen(navigator.mediaDevices, 'devicechange', () => page.devicesChanged());
+    await page.begin();
+    document.body.dataset.ready = '';
+  }
+
+  disconnectedCallback() {
+    for (const [target, kind, listener] of this.#listeners.splice(0)) target.removeEventListener(kind, listener);
+  }
+
+  #listen(target, kind, listener) {
+    target.addEventListener(kind, listener);
+    this.#listeners.push([target, kind, listener]);
+  }
+}
+
+customElements.define('mem-dictation', Dictation);

@@ -1,0 +1,325 @@
+/**
+ * One dictation of this page: microphone, store and uplink put together. Knows no DOM: it keeps `facts`, from which
+ * words.js makes the state, and tells `on.change()` when they changed, `on.message(m)` what the server said for the
+ * page, and `on.level(peak)` for each frame.
+ */
+
+import { readHeader, SAMPLES_PER_MS, wavOf } from './frames.js';
+import { Microphone, reasonOf } from './microphone.js';
+import { Uplink } from './uplink.js';
+import { uuid7 } from './words.js';
+
+/** Below this a frame is silence: about -46 dB. */
+const QUIET_PEAK = 0.005;
+const FRAMES_PER_MINUTE = 600;
+export const WARN_UNSENT = 30 * FRAMES_PER_MINUTE;
+export const MOST_UNSENT = 120 * FRAMES_PER_MINUTE;
+const MOST_QUOTA = 0.8;
+const REFUSALS = { 4401: 'signed_out', 4403: 'foreign', 4404: 'foreign', 4409: 'taken', 4413: 'failed' };
+
+const clock = {
+  now: () => performance.now(),
+  random: Math.random,
+  after(ms, call) {
+    const id = setTimeout(call, ms);
+    return () => clearTimeout(id);
+  },
+};
+
+/** The page socket of a session. @param {string} sid */
+export const socketOf = (sid) => new WebSocket(`${location.origin.replace(/^http/, 'ws')}/ws/dictation/${sid}/`);
+
+/** Hold a session for this tab. @returns {Promise<(() => void) | null>} what lets go of it; null when another tab has it */
+export function holdSession(sid) {
+  if (!navigator.locks) return Promise.resolve(() => {});
+  return new Promise((resolve) => {
+    navigator.locks.request(`memweb.session.${sid}`, { ifAvailable: true }, (lock) => {
+      if (!lock) return resolve(null);
+      return new Promise((release) => resolve(release));
+    });
+  });
+}
+
+const nothingYet = () => ({
+  phase: 'idle', problem: null, trouble: null, device: '', line: false, everUp: false, server: '', note: '', engine: '',
+  cost: null, capturedMs: 0, safeMs: 0, transcribedMs: 0, lagMs: 0, quietFrames: 0, heard: false, unsent: 0, keeps: true,
+});
+
+export class Recorder {
+  #microphone;
+  #uplink = null;
+  #release = null;
+  #greeting = null;
+
+  /**
+   * @param {object} parts
+   * @param {() => object} parts.choices device, language, provider and sound of the moment
+   * @param {string} parts.sid of a session that goes on; empty for a new one
+   * @param {(sid: string) => Promise<void>} parts.settled resolves once nothing else hands that session over
+   */
+  constructor({ store, worklet, choices, sid, settled, on }) {
+    Object.assign(this, { store, choices, sid, settled, on });
+    this.facts = nothingYet();
+    this.title = '';
+    this.#microphone = new Microphone(worklet, {
+      frame: (buffer) => this.#frame(buffer),
+      gone: () => this.#unplugged(),
+      muted: (muted) => this.#change({ trouble: muted ? { message: 'The system has muted the microphone.' } : null }),
+    });
+  }
+
+  get session() {
+    return this.#uplink?.session ?? null;
+  }
+
+  get isActive() {
+    return this.facts.phase === 'recording' || this.facts.phase === 'paused';
+  }
+
+  #change(facts) {
+    Object.assign(this.facts, facts);
+    this.on.change();
+  }
+
+  /** Ask for the microphone and record. The first words are kept before any line is up. */
+  async start() {
+    if (this.isActive) return this.reopen();
+    if (this.facts.phase !== 'idle') return undefined;
+    this.#change({ phase: 'asking', problem: null, trouble: null });
+    try {
+      await this.#microphone.open(this.choices());
+      await this.#attach();
+    } catch (error) {
+      this.#microphone.close();
+      return this.#change({ phase: 'idle', problem: error.problem ?? { code: reasonOf(error) } });
+    }
+    return this.#begin();
+  }
+
+  #begin() {
+    const { made, samples } = this.session;
+    this.#microphone.begin(made, samples);
+    this.#change({ phase: 'recording', problem: null, device: this.#microphone.label, quietFrames: 0 });
+  }
+
+  async #attach() {
+    if (this.#uplink) return;
+    const goesOn = this.sid !== '';
+    if (!goesOn) this.sid = uuid7(Date.now(), crypto.getRandomValues(new Uint8Array(10)));
+    if (goesOn) {
+      this.#change({ phase: 'opening' });
+      await this.settled(this.sid);
+    }
+    this.#release = await holdSession(this.sid);
+    if (!this.#release) throw Object.assign(new Error('taken'), { problem: { code: 'taken' } });
+    const { language, provider } = this.choices();
+    const fresh = { sid: this.sid, started: Date.now(), made: 0, samples: 0 };
+    const known = goesOn ? await this.store.session(this.sid) : null;
+    const { rate } = this.#microphone;
+    this.#connect({ ...fresh, ...known, title: this.title, language, provider, rate, finishing: false });
+    // Where a session goes on, only the server knows the number of its next frame.
+    if (goesOn) await new Promise((resolve, reject) => (this.#greeting = { resolve, reject }));
+  }
+
+  #connect(session) {
+    const { store, sid } = this;
+    const on = (kind, data) => this.#hear(kind, data);
+    this.#uplink = new Uplink(session, { store, clock, on, connect: () => socketOf(sid) });
+    this.#uplink.start();
+  }
+
+  /** End the stretch, hand everything over, and let the server finish. */
+  async finish() {
+    if (!this.isActive) return;
+    this.#change({ phase: 'finishing', problem: null });
+    await this.#microphone.end();
+    this.#microphone.close();
+    await this.#uplink.finish();
+  }
+
+  /** Pause leaves no gap in the recording: time goes on only while it is heard. */
+  async togglePause() {
+    if (this.facts.phase === 'recording') {
+      this.#change({ phase: 'paused' });
+      await this.#microphone.end();
+      this.#uplink.pause();
+    } else if (this.facts.phase === 'paused') {
+      this.#uplink.resume();
+      if (this.#microphone.isOpen) this.#begin();
+      else await this.reopen();
+    }
+  }
+
+  /** Open the microphone anew within the same session: another device, or the same one back. */
+  async reopen() {
+    if (!this.isActive) return;
+    await this.#microphone.end();
+    this.#microphone.close();
+    try {
+      await this.#microphone.open(this.choices());
+    } catch (error) {
+      this.#change({ problem: { code: this.facts.problem?.code === 'unplugged' ? 'unplugged' : reasonOf(error) } });
+      return;
+    }
+    this.#uplink.resume();
+    this.#begin();
+  }
+
+  /** Devices came or went: one that was missed may be back. */
+  devicesChanged() {
+    if (this.facts.problem?.code === 'unplugged') this.reopen();
+  }
+
+  undo() {
+    this.#uplink?.say({ t: 'undo' });
+  }
+
+  mark() {
+    this.#uplink?.say({ t: 'mark', at_ms: Math.round(this.facts.capturedMs) });
+  }
+
+  rename(title) {
+    this.title = title;
+    if (!this.#uplink) return;
+    this.session.title = title;
+    this.#uplink.say({ t: 'title', title });
+  }
+
+  /** Another language from the next phrase on; not while words are being recorded. */
+  speaks(language) {
+    if (!this.#uplink || this.facts.phase === 'recording') return;
+    this.session.language = language;
+    this.#uplink.say({ t: 'language', language });
+  }
+
+  /** The network or the person is back: no reason to wait for the back-off. */
+  online() {
+    if (this.#uplink && this.facts.problem?.code !== 'taken') this.#uplink.retry();
+  }
+
+  /** Try the line again now. */
+  retry() {
+    if (this.facts.problem?.code === 'taken' || this.facts.problem?.code === 'signed_out') this.#change({ problem: null });
+    this.#change({ trouble: null });
+    if (this.#uplink) this.#uplink.retry();
+    else this.start();
+  }
+
+  /** What is not on the server yet, as a WAV file. @returns {Promise<Blob>} */
+  async unsentAudio() {
+    const frames = [];
+    for await (const frame of this.store.all(this.sid, (f) => readHeader(f).seq)) frames.push(frame);
+    return wavOf(frames);
+  }
+
+  #frame(buffer) {
+    const { samples, first, peak } = readHeader(buffer);
+    const { facts } = this;
+    facts.capturedMs = (first + samples) / SAMPLES_PER_MS;
+    facts.quietFrames = peak < QUIET_PEAK ? facts.quietFrames + 1 : 0;
+    facts.heard ||= peak >= QUIET_PEAK;
+    this.#uplink.frame(buffer);
+    this.on.level(peak);
+    this.#guardRoom(this.#uplink.session.made);
+    this.on.change();
+  }
+
+  async #guardRoom(made) {
+    const { unsent } = this.facts;
+    if (unsent >= MOST_UNSENT) return this.#stop('long_unsent');
+    if (unsent === WARN_UNSENT) {
+      this.#change({ trouble: { message: 'Half an hour waits unsent on this device. It is kept; please look after the line.' } });
+    }
+    if (made % FRAMES_PER_MINUTE !== 0 || unsent < FRAMES_PER_MINUTE) return undefined;
+    const { usage = 0, quota = Infinity } = (await navigator.storage?.estimate?.()) ?? {};
+    return usage > MOST_QUOTA * quota ? this.#stop('local_full') : undefined;
+  }
+
+  async #stop(code) {
+    if (this.facts.phase !== 'recording') return;
+    this.#change({ phase: 'paused', problem: { code } });
+    await this.#microphone.end();
+    this.#microphone.close();
+  }
+
+  #unplugged() {
+    if (this.facts.phase !== 'recording') return;
+    this.#uplink.pause();
+    this.#change({ phase: 'paused', problem: { code: 'unplugged' } });
+    this.reopen();
+  }
+
+  #hear(kind, data) {
+    const hear = {
+      line: () => this.#change({ line: data.up, everUp: this.facts.everUp || data.up }),
+      progress: () => this.#change({ unsent: data.made - data.durable }),
+      message: () => this.#message(data),
+      recycle: () => this.#microphone.recycle(data),
+      kept: () => this.facts.keeps && this.#change({ keeps: false }),
+      hole: () => this.#change({ problem: { code: 'hole' } }),
+      refused: () => this.#refused(data.code),
+      drained: () => {},
+    };
+    hear[kind]();
+  }
+
+  async #refused(code) {
+    const problem = { code: REFUSALS[code] };
+    if (this.#greeting) {
+      this.#uplink = null;
+      this.#release();
+      return this.#greeting.reject(Object.assign(new Error(problem.code), { problem }));
+    }
+    // Signed out, the words go on being kept here; a session that is elsewhere must not go on here too.
+    if (problem.code === 'signed_out' && this.isActive) return this.#change({ trouble: PROBLEM_SIGNED_OUT });
+    this.#change({ problem, phase: this.facts.phase === 'finishing' ? 'finishing' : 'paused' });
+    await this.#microphone.end();
+    this.#microphone.close();
+    return undefined;
+  }
+
+  #message(message) {
+    const take = {
+      resume: () => this.#resumed(message),
+      ack: () => this.#change({ safeMs: Math.max(this.facts.safeMs, message.safe_ms) }),
+      state: () => this.#said(message),
+      error: () => this.#trouble(message),
+      ended: () => this.#ended(message),
+    };
+    take[message.t]?.();
+    this.on.message(message);
+  }
+
+  #resumed({ next, samples }) {
+    const { session } = this;
+    if (session.samples === 0 && next > 0) session.samples = samples ?? 0;
+    this.#greeting?.resolve();
+    this.#greeting = null;
+  }
+
+  #said({ state, transcribed_ms, lag_ms, cost, engine, note }) {
+    const server = state;
+    this.#change({ server, transcribedMs: transcribed_ms, lagMs: lag_ms, cost, engine, note: note ?? '', trouble: this.facts.trouble?.passing ? null : this.facts.trouble });
+  }
+
+  async #trouble({ code, message, action, fatal }) {
+    const problem = { code, message, action };
+    if (!fatal) return this.#change({ trouble: problem });
+    this.#change({ problem, phase: this.isActive ? 'paused' : this.facts.phase });
+    await this.#microphone.end();
+    return undefined;
+  }
+
+  async #ended({ url }) {
+    await this.store.forget(this.sid).catch(() => {});
+    this.#change({ phase: 'ended', unsent: 0 });
+    this.#release?.();
+    this.on.ended(url);
+  }
+}
+
+const PROBLEM_SIGNED_OUT = {
+  code: 'signed_out',
+  message: 'You are signed out. Recording goes on and is kept on this device.',
+  action: 'sign-in',
+};

@@ -1,0 +1,134 @@
+/** The dictation page as seen: puts facts into the page. Text is placed as text, fragments through htmx. */
+
+import { Follow } from './follow.js';
+import { clock, countWords, pageState } from './words.js';
+
+const BARS = 86;
+const PARAGRAPH_MS = 2500;
+const $ = (id) => document.getElementById(id);
+
+const say = (element, text) => {
+  if (element.textContent !== text) element.textContent = text;
+};
+
+export class View {
+  #levels = [];
+  #does = '';
+  #state = '';
+  #words = 0;
+  #interimStart = 0;
+
+  /** @param {(action: string) => void} act what a note's button asks for */
+  constructor(act) {
+    this.follow = new Follow($('jump'));
+    $('note-action').addEventListener('click', () => act(this.#does));
+    for (const place of document.querySelectorAll('[data-ms]')) place.textContent = clock(Number(place.dataset.ms));
+    say($('today'), new Intl.DateTimeFormat(undefined, { weekday: 'long', day: 'numeric', month: 'long' }).format());
+  }
+
+  get text() {
+    return [...$('log').children].map((p) => p.textContent.trim()).join(' ').trim();
+  }
+
+  get isEmpty() {
+    return $('log').childElementCount === 0;
+  }
+
+  /** @param {object} facts of recorder.js */
+  render(facts) {
+    const { state, words, detail, note } = pageState(facts);
+    if (state !== this.#state) document.body.dataset.state = this.#state = state;
+    say($('status'), words);
+    say($('detail'), detail);
+    this.#note(note);
+    this.#clocks(facts);
+    if (facts.capturedMs > 0 && this.#words === 0) say($('words'), '0 words');
+    $('start').setAttribute('aria-disabled', String(state === 'asking' || state === 'finishing'));
+    $('ghost').hidden = !this.isEmpty || $('interim').textContent !== '';
+  }
+
+  #note(note) {
+    $('note').hidden = note === null;
+    if (note === null) return say($('note-text'), '');
+    $('note').dataset.kind = note.kind;
+    say($('note-text'), note.text);
+    say($('note-action'), note.label);
+    $('note-action').hidden = note.label === '';
+    this.#does = note.does;
+    return undefined;
+  }
+
+  #clocks({ capturedMs, safeMs, transcribedMs, cost, keeps }) {
+    const parts = [`captured ${clock(capturedMs)}`, `safe ${clock(safeMs)}`, `transcribed ${clock(transcribedMs)}`];
+    if (cost !== null) parts.push(`cost $${cost}`);
+    if (!keeps) parts.push('this browser keeps nothing');
+    say($('clocks'), parts.join(' · '));
+  }
+
+  /** One more bar of the level. @param {number} peak 0 to 1 */
+  level(peak) {
+    // Square root: speech sits low on a straight scale.
+    this.#levels.push(Math.sqrt(peak));
+    if (this.#levels.length > BARS) this.#levels.shift();
+    const first = BARS - this.#levels.length;
+    const bar = (level, i) => `M${(first + i) * 4 + 2} ${(18 - 1.2 - 15 * level).toFixed(1)}V${(18 + 1.2 + 15 * level).toFixed(1)}`;
+    $('wave').setAttribute('d', this.#levels.map(bar).join(''));
+  }
+
+  partial({ text, start_ms: start }) {
+    this.#interimStart = start;
+    say($('interim'), text);
+    $('interim').classList.toggle('new', this.#opensParagraph($('log').lastElementChild, start));
+    if (text) this.follow.grew();
+    $('ghost').hidden = !this.isEmpty || text !== '';
+  }
+
+  /** A fragment from the server: finals, or the whole log anew. */
+  html(html) {
+    // A log shown anew is not news to whoever listens to it.
+    const anew = html.includes('innerHTML:#log');
+    if (anew) $('log').setAttribute('aria-live', 'off');
+    htmx.swap(document.body, html, { swapStyle: 'none' });
+    if (anew) requestAnimationFrame(() => $('log').setAttribute('aria-live', 'polite'));
+    this.#count();
+    this.#paragraphs(anew);
+    $('ghost').hidden = !this.isEmpty;
+    this.follow.grew();
+  }
+
+  #count() {
+    this.#words = countWords($('log').textContent);
+    say($('words'), this.#words === 1 ? '1 word' : `${this.#words} words`);
+  }
+
+  #paragraphs(all) {
+    const phrases = all ? $('log').children : [$('log').lastElementChild].filter(Boolean);
+    for (const phrase of phrases) {
+      phrase.classList.toggle('new', this.#opensParagraph(phrase.previousElementSibling, Number(phrase.dataset.start)));
+    }
+  }
+
+  #opensParagraph(before, start) {
+    return before !== null && start - Number(before.dataset.end) > PARAGRAPH_MS;
+  }
+
+  microphones(list, chosen) {
+    const select = $('device');
+    select.replaceChildren(new Option('Default microphone', ''));
+    for (const { id, label } of list) if (id !== 'default') select.add(new Option(label || 'Microphone', id));
+    if ([...select.options].some((option) => option.value === chosen)) select.value = chosen;
+  }
+
+  /** A quiet word in the corner. */
+  notice(text, link = '') {
+    const notice = document.createElement('mem-notice');
+    notice.className = 'notice';
+    const p = document.createElement('p');
+    p.textContent = text;
+    const dismiss = Object.assign(document.createElement('button'), { type: 'button', className: 'link', textContent: 'Dismiss' });
+    dismiss.dataset.dismiss = '';
+    notice.append(p, dismiss);
+    if (link) p.after(Object.assign(document.createElement('a'), { href: link, className: 'link', textContent: 'Open' }));
+    $('notices').append(notice);
+  }
+}

@@ -1,0 +1,108 @@
+/** Small texts of the dictation page, and the state of it in words. Pure. */
+
+/** 2:14, or 1:02:14. @param {number} ms */
+export function clock(ms) {
+  const seconds = Math.max(0, Math.floor(ms / 1000));
+  const pad = (n) => String(n).padStart(2, '0');
+  const [h, m, s] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60, seconds % 60];
+  return h > 0 ? `${h}:${pad(m)}:${pad(s)}` : `${m}:${pad(s)}`;
+}
+
+/** 8 seconds, 1 minute. @param {number} ms */
+export function span(ms) {
+  const seconds = Math.max(1, Math.round(ms / 1000));
+  if (seconds < 120) return seconds === 1 ? '1 second' : `${seconds} seconds`;
+  return `${Math.round(seconds / 60)} minutes`;
+}
+
+/** @param {string} text @returns {number} words in any script that has them */
+export function countWords(text) {
+  return text.match(/[\p{L}\p{N}]+(?:['’\-][\p{L}\p{N}]+)*/gu)?.length ?? 0;
+}
+
+/** A UUID of version 7: sorts by the moment it was made. @param {number} ms @param {Uint8Array} random 10 bytes */
+export function uuid7(ms, random) {
+  const hex = ms.toString(16).padStart(12, '0') + [...random].map((b) => b.toString(16).padStart(2, '0')).join('');
+  const variant = ((parseInt(hex[16], 16) & 3) | 8).toString(16);
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-7${hex.slice(13, 16)}-${variant}${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
+}
+
+/** What stops a dictation: heading, detail, sentence, and one action {label, does}. */
+export const PROBLEMS = {
+  denied: ['No microphone', 'Blocked', 'Your browser blocked the microphone.', 'How to allow it', 'help'],
+  missing: ['No microphone', 'None found', 'No microphone was found. Plug one in, then try again.', 'Try again', 'start'],
+  busy: ['No microphone', 'In use', 'Another program holds the microphone. Close it, then try again.', 'Try again', 'start'],
+  insecure: ['No microphone', 'Plain http', 'Browsers give a microphone to https pages only.', 'What to do', 'help'],
+  unsupported: ['No microphone', 'Old browser', 'This browser cannot record. A current Chrome, Firefox, Edge or Safari can.', '', ''],
+  failed: ['No microphone', 'Not started', 'The microphone did not start.', 'Try again', 'start'],
+  unplugged: ['Microphone gone', 'Nothing is lost', 'The microphone went away. Plug it in or choose another to go on.', 'Choose', 'options'],
+  taken: ['Open elsewhere', 'Nothing is lost', 'Another tab has this session.', 'Use it here', 'retry'],
+  signed_out: ['Signed out', 'Nothing is lost', 'You are signed out. What is not sent yet waits on this device.', 'Sign in', 'sign-in'],
+  foreign: ['Not yours', '', 'This session belongs to somebody else.', 'Start anew', 'anew'],
+  hole: ['Problem', 'Part is missing', 'The server asks for sound this browser no longer has.', 'Download the rest', 'download'],
+  local_full: ['Stopped', 'Nothing is lost', 'This device has no room for more unsent sound.', 'Download audio', 'download'],
+  long_unsent: ['Stopped', 'Nothing is lost', 'Two hours wait unsent on this device. Recording stopped.', 'Download audio', 'download'],
+};
+
+/** Labels of the actions a server's error may ask for. */
+const ACTIONS = { retry: ['Retry now', 'retry'], settings: ['Open settings', 'settings'], 'sign-in': ['Sign in', 'sign-in'] };
+
+const note = (kind, text, label = '', does = '') => ({ kind, text, label, does });
+
+function problemOf({ problem }) {
+  if (problem.message) {
+    const [label, does] = ACTIONS[problem.action] ?? ['', ''];
+    return { words: 'Problem', detail: 'Nothing is lost', note: note('bad', problem.message, label, does) };
+  }
+  const [words, detail, text, label, does] = PROBLEMS[problem.code] ?? PROBLEMS.failed;
+  return { words, detail, note: note('bad', text, label, does) };
+}
+
+const QUIET_FRAMES = 30;
+
+function recordingOf(facts) {
+  const detail = clock(facts.capturedMs);
+  const kept = facts.capturedMs - facts.safeMs;
+  const trouble = facts.trouble ? problemOf({ problem: facts.trouble }).note : null;
+  if (!facts.line && facts.everUp) {
+    const text = `Connection lost. ${span(kept)} kept safely on this device.`;
+    return { state: 'reconnecting', words: 'Still recording', detail, note: trouble ?? note('warn', text, 'Retry now', 'retry') };
+  }
+  if (facts.server === 'reconnecting' || facts.server === 'failed') {
+    const text = facts.note || 'The gateway went away. Recording goes on, text follows.';
+    return { state: 'reconnecting', words: 'Still recording', detail, note: trouble ?? note('warn', text, 'Retry now', 'retry') };
+  }
+  if (!facts.line || facts.server === 'connecting') return { state: 'connecting', words: 'Connecting', detail, note: trouble };
+  if (facts.server === 'catching_up') {
+    return { state: 'catching_up', words: 'Catching up', detail, note: trouble ?? note('', `The text is ${span(facts.lagMs)} behind.`) };
+  }
+  if (facts.quietFrames >= QUIET_FRAMES) {
+    const never = facts.heard ? null : note('warn', 'Nothing heard yet. Is this the right microphone?', 'Choose', 'options');
+    return { state: 'silence', words: 'Silence', detail, note: trouble ?? never };
+  }
+  return { state: 'listening', words: 'Listening', detail, note: trouble ?? (facts.note ? note('', facts.note) : null) };
+}
+
+/**
+ * The page in one word for its looks, in words for the person, with at most one note and one action.
+ * @param {object} facts what recorder.js knows
+ * @returns {{state: string, words: string, detail: string, note: {kind: string, text: string, label: string, does: string} | null}}
+ */
+export function pageState(facts) {
+  // A session that only waits for its microphone can still be resumed or finished: it looks paused.
+  if (facts.problem) return { state: facts.phase === 'paused' ? 'paused' : 'error', ...problemOf(facts) };
+  if (facts.phase === 'opening') return { state: 'connecting', words: 'Connecting', detail: 'One moment', note: null };
+  if (facts.phase === 'asking') return { state: 'asking', words: 'Asking for microphone', detail: 'Please allow it', note: null };
+  if (facts.phase === 'paused') {
+    const offline = facts.everUp && !facts.line ? recordingOf(facts).note : null;
+    return { state: 'paused', words: 'Paused', detail: clock(facts.capturedMs), note: offline };
+  }
+  if (facts.phase === 'finishing') {
+    const left = facts.capturedMs - facts.transcribedMs;
+    const detail = left > 1000 ? `last ${span(left)}` : 'last words';
+    const offline = facts.line ? null : note('warn', 'Connection lost. It finishes when the line is back.', 'Retry now', 'retry');
+    return { state: 'finishing', words: 'Finishing', detail, note: offline };
+  }
+  if (facts.phase === 'recording') return recordingOf(facts);
+  return { state: 'idle', words: 'Ready', detail: facts.device || 'Default microphone', note: null };
+}

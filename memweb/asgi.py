@@ -18,13 +18,16 @@ from channels.routing import URLRouter
 from django.conf import settings
 from django.urls import Resolver404, URLPattern
 
-from memweb import health
+from memweb import checks, health
 from memweb.supervised import watch_supervisor
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+
+checks.refuse_unsafe()
 
 
 def _part(module: str, name: str, absent: Any) -> Any:

@@ -17,7 +17,8 @@ from django.views.decorators.http import require_POST, require_safe
 from memweb.accounts import services
 from memweb.accounts.forms import GatewayForm, PasswordForm, PersonForm, PreferencesForm
 from memweb.accounts.models import User
-from memweb.accounts.trial import try_gateway
+from memweb.upstream.address import gateway_for
+from memweb.upstream.trial import try_gateway
 
 
 def _person(request: HttpRequest) -> User:
@@ -67,10 +68,9 @@ def gateway(request: HttpRequest) -> HttpResponse:
 @require_POST
 def gateway_trial(request: HttpRequest) -> HttpResponse:
     """Try the saved gateway, and say what came of it."""
-    chosen = services.gateway_of(_person(request))
-    if not chosen.url:
-        return _refused(request, "Save an address first, then test it.")
-    trial = try_gateway(url=chosen.url, key=chosen.key)
+    user = _person(request)
+    chosen = services.gateway_of(user)
+    trial = try_gateway(gateway_for(user_id=user.pk, url=chosen.url, key=chosen.key))
     if request.headers.get("HX-Request"):
         return render(request, "registration/_trial.html", {"trial": trial})
     (messages.success if trial.works else messages.warning)(request, trial.sentence)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 from websockets.exceptions import InvalidHandshake, InvalidStatus, InvalidURI
 from websockets.sync.client import connect
 
-LIVE_PATH = "/serve/ws/v2/audio-stream"
+from memweb.upstream.address import Gateway
+
 PATIENCE_S = 8.0
 _REFUSALS = {
     401: "The gateway answers, but does not accept this key. Copy the key again.",
@@ -27,16 +27,14 @@ class Trial:
     sentence: str
 
 
-def try_gateway(*, url: str, key: str) -> Trial:
-    """Open and close one live session at the gateway; blocks for some seconds at most."""
-    parts = urlsplit(url)
-    scheme = "wss" if parts.scheme == "https" else "ws"
-    address = f"{scheme}://{parts.netloc}{parts.path}{LIVE_PATH}?provider=assemblyai"
+def try_gateway(gateway: Gateway) -> Trial:
+    """Open and close one live session; blocks for some seconds at most. Expected failures are told, not raised."""
+    address = gateway.live_url([("provider", "assemblyai")])
     began = time.monotonic()
     try:
         with connect(
             address,
-            additional_headers={"Authorization": key},
+            additional_headers={"Authorization": gateway.key},
             open_timeout=PATIENCE_S,
             close_timeout=1.0,
             compression=None,

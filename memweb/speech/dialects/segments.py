@@ -20,7 +20,9 @@ _REMEMBERED = 8
 class _Told:
     segment: Segment
     timed: bool
+    text: str  # as it was first told, whatever it was reworded to
     kinds: set[str] = field(default_factory=set)
+    reworded: bool = False
 
 
 class SegmentBook:
@@ -42,10 +44,12 @@ class SegmentBook:
         if told is None:
             number = self.next if index is None else index
             self.next = max(self.next, number + 1)
-            told = _Told(replace(segment, key=str(number)), timed, {kind})
+            told = _Told(replace(segment, key=str(number)), timed, segment.text, {kind})
             self._recent.append(told)
             return Final(told.segment, timed)
         told.kinds.add(kind)
+        if told.reworded:
+            segment = replace(segment, text=told.segment.text, words=())
         merged = _merge(told.segment, segment, timed)
         if merged == told.segment:
             return None
@@ -53,13 +57,15 @@ class SegmentBook:
         return Final(merged, told.timed)
 
     def reword(self, text: str, other: str) -> Final | None:
-        """Another wording for the newest segment with this text; None where there is none or the wording is the same.
+        """Another wording for the newest segment that was told with this text; None where there is none.
 
-        Words that do not match the new wording one to one are dropped: what was redacted must not stay in them.
+        Words that do not match the new wording one to one are dropped, and later tellings bring none back: what was
+        redacted must not stay in them.
         """
-        told = next((told for told in reversed(self._recent) if _same(told.segment.text, text)), None)
+        told = next((told for told in reversed(self._recent) if _same(told.text, text)), None)
         if told is None:
             return None
+        told.reworded = True
         told.segment = replace(told.segment, text=other, words=respelled(told.segment.words, other))
         return Final(told.segment, told.timed)
 
@@ -75,7 +81,7 @@ class SegmentBook:
 
     def _by_text(self, kind: str, text: str, late: bool) -> _Told | None:
         candidates = list(self._recent) if late else list(self._recent)[-1:]
-        return next((told for told in candidates if kind not in told.kinds and _same(told.segment.text, text)), None)
+        return next((told for told in candidates if kind not in told.kinds and _same(told.text, text)), None)
 
 
 def _same(one: str, other: str) -> bool:

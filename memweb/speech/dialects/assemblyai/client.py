@@ -18,6 +18,9 @@ from memweb.speech.transcript import Segment, Word
 
 Frame = dict[str, Any]
 
+REFUSED_END = 3006
+"""After an end was asked for, the refusal of a message can only mean the second form of asking: it is the end."""
+
 
 class AssemblyAIClient:
     """One connection. A turn is one segment, told again and again under the same order; the last telling counts."""
@@ -59,6 +62,8 @@ class AssemblyAIClient:
         return '{"type":"Terminate"}', '{"type":"session_termination"}'
 
     def closed(self, code: int, reason: str) -> Event:
+        if self._ending and code == REFUSED_END:
+            return Ended()
         return failures.closed(code, reason, asked=self._ending)
 
     def read(self, message: str | bytes) -> tuple[Event, ...]:
@@ -121,7 +126,8 @@ class AssemblyAIClient:
             return ()
         words = read_words(frame)
         start_ms, end_ms = placed(frame, words)
-        return (Partial(wire.text(frame.get("text")).strip(), start_ms, end_ms, words),)
+        text = wire.text(frame.get("text")).strip()
+        return (Partial(text, start_ms, end_ms, words) if end_ms else Partial(text),)
 
     def _old_final(self, frame: Frame) -> tuple[Event, ...]:
         return self._told(wire.kind(frame), wire.text(frame.get("text")).strip(), read_words(frame), frame)
@@ -142,6 +148,8 @@ class AssemblyAIClient:
         return (Warned(wire.shortened(frame.get("code"), 40) or "provider", wire.shortened(frame.get("warning"))),)
 
     def _failed(self, frame: Frame) -> tuple[Event, ...]:
+        if self._ending and frame.get("error_code") == REFUSED_END:
+            return (Ended(),)
         return failures.unlisted({"error": "", **frame}, "error")
 
     def _ended(self, frame: Frame) -> tuple[Event, ...]:

@@ -129,7 +129,7 @@ class ElevenLabsClient:
         index = wire.ordinal(frame.get("segment_index"))
         words = read_words(frame)
         if index is None or not words:
-            return (Warned("unmatched", "Speakers of a segment that is not known."),)
+            return (Warned("unmatched", "Speakers that fit no segment."),)
         speaker = main_speaker(words)
         if self._book.assign(index, speaker, words):
             return (Revised(str(index), speaker, words),)

@@ -1,6 +1,8 @@
 /** <mem-dictation>: joins the recorder, what earlier visits left, and the page. */
 
 import { Choices } from './choices.js';
+import { keepAwake, saveAs } from './device.js';
+import { SAMPLES_PER_MS } from './frames.js';
 import { listMicrophones } from './microphone.js';
 import { Recorder } from './recorder.js';
 import { Recovery } from './recovery.js';
@@ -8,7 +10,6 @@ import { commandSign, focusOf, meaning } from './shortcuts.js';
 import { NoStore, Store } from './store.js';
 import { Unfinished } from './unfinished.js';
 import { View } from './view.js';
-import { keepAwake, saveAs } from './device.js';
 import { span } from './words.js';
 
 const $ = (id) => document.getElementById(id);
@@ -27,6 +28,7 @@ class Page {
       store,
       worklet: element.dataset.worklet,
       sid: element.dataset.session,
+      samples: Number(element.dataset.duration) * SAMPLES_PER_MS,
       choices: () => this.choices.all,
       settled: (sid) => this.recovery.settled(sid),
       on: {

@@ -55,10 +55,11 @@ export class Recorder {
    * @param {object} parts
    * @param {() => object} parts.choices device, language, provider and sound of the moment
    * @param {string} parts.sid of a session that goes on; empty for a new one
+   * @param {number} parts.samples that a session that goes on has, as far as the page was told
    * @param {(sid: string) => Promise<void>} parts.settled resolves once nothing else hands that session over
    */
-  constructor({ store, worklet, choices, sid, settled, on }) {
-    Object.assign(this, { store, choices, sid, settled, on });
+  constructor({ store, worklet, choices, sid, samples, settled, on }) {
+    Object.assign(this, { store, choices, sid, samples, settled, on });
     this.facts = nothingYet();
     this.title = '';
     this.#microphone = new Microphone(worklet, {
@@ -113,7 +114,7 @@ export class Recorder {
     this.#release = await holdSession(this.sid);
     if (!this.#release) throw Object.assign(new Error('taken'), { problem: { code: 'taken' } });
     const { language, provider } = this.choices();
-    const fresh = { sid: this.sid, started: Date.now(), made: 0, samples: 0 };
+    const fresh = { sid: this.sid, started: Date.now(), made: 0, samples: this.samples };
     const known = goesOn ? await this.store.session(this.sid) : null;
     const { rate } = this.#microphone;
     this.#connect({ ...fresh, ...known, title: this.title, language, provider, rate, finishing: false });
@@ -201,8 +202,10 @@ export class Recorder {
   retry() {
     if (this.facts.problem?.code === 'taken' || this.facts.problem?.code === 'signed_out') this.#change({ problem: null });
     this.#change({ trouble: null });
-    if (this.#uplink) this.#uplink.retry();
-    else this.start();
+    if (!this.#uplink) return this.start();
+    if (this.#uplink.up) this.#uplink.say({ t: 'continue' });
+    else this.#uplink.retry();
+    return undefined;
   }
 
   /** What is not on the server yet, as a WAV file. @returns {Promise<Blob>} */
@@ -280,7 +283,7 @@ export class Recorder {
 
   #message(message) {
     const take = {
-      resume: () => this.#resumed(message),
+      resume: () => this.#resumed(),
       ack: () => this.#change({ safeMs: Math.max(this.facts.safeMs, message.safe_ms) }),
       state: () => this.#said(message),
       error: () => this.#trouble(message),
@@ -290,20 +293,21 @@ export class Recorder {
     this.on.message(message);
   }
 
-  #resumed({ next, samples }) {
-    const { session } = this;
-    if (session.samples === 0 && next > 0) session.samples = samples ?? 0;
+  #resumed() {
     this.#greeting?.resolve();
     this.#greeting = null;
   }
 
-  #said({ state, transcribed_ms, lag_ms, cost, engine, note }) {
-    const server = state;
-    this.#change({ server, transcribedMs: transcribed_ms, lagMs: lag_ms, cost, engine, note: note ?? '', trouble: this.facts.trouble?.passing ? null : this.facts.trouble });
+  #said({ state: server, transcribed_ms: transcribedMs, lag_ms: lagMs, cost, engine, note }) {
+    const { facts } = this;
+    // The gateway answers again: what was said about it is over. A full disk says itself when it is.
+    const better = server !== facts.server && (server === 'listening' || server === 'catching_up');
+    const trouble = better && facts.trouble?.code !== 'disk_full' ? null : facts.trouble;
+    this.#change({ server, transcribedMs, lagMs, cost, engine, note: note ?? '', trouble });
   }
 
   async #trouble({ code, message, action, fatal }) {
-    const problem = { code, message, action };
+    const problem = message ? { code, message, action } : null;
     if (!fatal) return this.#change({ trouble: problem });
     this.#change({ problem, phase: this.isActive ? 'paused' : this.facts.phase });
     await this.#microphone.end();

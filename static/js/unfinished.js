@@ -1,8 +1,5 @@
 /** The list of sessions that were not finished: finish, download, or discard in two steps. */
 
-import { readHeader, wavOf } from './frames.js';
-import { saveAs } from './device.js';
-
 export class Unfinished {
   /** @param {HTMLElement} section @param {{recovery: object, store: object}} parts */
   constructor(section, { recovery, store }) {
@@ -54,12 +51,14 @@ export class Unfinished {
     else row.removeAttribute('aria-busy');
   }
 
-  async #download(sid) {
+  #download(sid) {
     location.assign(`/dictation/${sid}/audio/`);
   }
 
   async #discard(row, sid) {
-    await this.store.forget(sid);
+    await htmx.ajax('POST', `/transcripts/${sid}/bin/`, { swap: 'none', values: { as: 'card' } });
+    await this.store.forget(sid).catch(() => {});
     row.remove();
+    this.section.hidden = this.section.querySelector('li') === null;
   }
 }

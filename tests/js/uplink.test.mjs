@@ -1,0 +1,352 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import { backOff, MOST_BUFFERED, Uplink } from '../../static/js/uplink.js';
+import { Framer, FRAME_SAMPLES } from '../../static/js/pcm-worklet.js';
+import { readHeader } from '../../static/js/frames.js';
+
+/** A clock that goes when told. */
+class Clock {
+  time = 0;
+  calls = [];
+  random = () => 1;
+  now = () => this.time;
+
+  after = (ms, call) => {
+    const entry = { at: this.time + ms, call };
+    this.calls.push(entry);
+    return () => (this.calls = this.calls.filter((one) => one !== entry));
+  };
+
+  async pass(ms) {
+    const end = this.time + ms;
+    for (;;) {
+      const next = this.calls.filter((one) => one.at <= end).sort((a, b) => a.at - b.at)[0];
+      if (!next) break;
+      this.calls = this.calls.filter((one) => one !== next);
+      this.time = next.at;
+      next.call();
+      await settle();
+    }
+    this.time = end;
+  }
+}
+
+const settle = () => new Promise((resolve) => setImmediate(resolve));
+
+/** What IndexedDB does, in memory; `broken` refuses to keep. */
+class Shelf {
+  frames = new Map();
+  saved = null;
+  broken = false;
+
+  async put(session, seq, bytes) {
+    if (this.broken) throw new Error('quota');
+    this.frames.set(seq, bytes.slice());
+    this.saved = session;
+  }
+
+  async drop(sid, next) {
+    for (const seq of [...this.frames.keys()]) if (seq < next) this.frames.delete(seq);
+  }
+
+  async read(sid, from) {
+    return [...this.frames].filter(([seq]) => seq >= from).sort(([a], [b]) => a - b).slice(0, 500).map(([, b]) => b);
+  }
+
+  async save(session) {
+    this.saved = session;
+  }
+}
+
+class Socket {
+  bufferedAmount = 0;
+  texts = [];
+  frames = [];
+  closed = false;
+
+  send(data) {
+    if (typeof data === 'string') this.texts.push(JSON.parse(data));
+    else this.frames.push(readHeader(data).seq);
+  }
+
+  close() {
+    this.closed = true;
+  }
+
+  async say(message) {
+    this.onmessage({ data: JSON.stringify(message) });
+    await settle();
+  }
+
+  async die(code = 1006) {
+    this.onclose({ code });
+    await settle();
+  }
+
+  kinds() {
+    return this.texts.map((text) => text.t);
+  }
+}
+
+function setUp({ made = 0, intent = 'record', finishing = false } = {}) {
+  const world = { clock: new Clock(), shelf: new Shelf(), sockets: [], heard: [] };
+  const session = { sid: 's', title: '', language: 'en', provider: 'p', started: 1, rate: 48000, made, samples: 0, finishing };
+  world.uplink = new Uplink(session, {
+    store: world.shelf,
+    clock: world.clock,
+    intent,
+    connect: () => {
+      const socket = new Socket();
+      world.sockets.push(socket);
+      return socket;
+    },
+    on: (kind, data) => world.heard.push([kind, data]),
+  });
+  const framer = new Framer((buffer) => (world.made = world.uplink.frame(buffer)));
+  framer.start(made, 0);
+  world.speak = async (frames) => {
+    for (let i = 0; i < frames; i++) {
+      framer.write(new Float32Array(FRAME_SAMPLES).fill(0.1), FRAME_SAMPLES);
+      framer.end();
+      await world.made;
+    }
+    await settle();
+  };
+  world.kinds = () => world.heard.map(([kind]) => kind);
+  return world;
+}
+
+const resume = (next, rev = 0) => ({ t: 'resume', next, rev, state: 'listening', status: 'live' });
+const last = (list) => list.at(-1);
+
+test('frames are kept before any line is up, and sent once the server has asked for them', async () => {
+  const world = setUp();
+  world.uplink.start();
+  await world.speak(3);
+  assert.equal(world.shelf.frames.size, 3);
+  assert.deepEqual(world.sockets[0].frames, []);
+  await world.sockets[0].say(resume(0));
+  assert.deepEqual(world.sockets[0].frames, [0, 1, 2]);
+  assert.equal(world.sockets[0].texts[0].t, 'open');
+  assert.deepEqual(world.sockets[0].texts[0].rev, -1);
+});
+
+test('a frame is not sent before it is kept', async () => {
+  const world = setUp();
+  let keep;
+  world.shelf.put = () => new Promise((resolve) => (keep = resolve));
+  world.uplink.start();
+  await world.sockets[0].say(resume(0));
+  const speaking = world.speak(1);
+  await settle();
+  assert.deepEqual(world.sockets[0].frames, []);
+  keep();
+  await speaking;
+  assert.deepEqual(world.sockets[0].frames, [0]);
+});
+
+test('only what was acknowledged is let go', async () => {
+  const world = setUp();
+  world.uplink.start();
+  await world.sockets[0].say(resume(0));
+  await world.speak(5);
+  await world.sockets[0].say({ t: 'ack', next: 3, safe_ms: 300 });
+  assert.deepEqual([...world.shelf.frames.keys()], [3, 4]);
+  assert.equal(world.kinds().filter((kind) => kind === 'recycle').length, 3);
+});
+
+test('after a drop the server gets exactly what it lacks', async () => {
+  const world = setUp();
+  world.uplink.start();
+  await world.sockets[0].say(resume(0));
+  await world.speak(5);
+  await world.sockets[0].say({ t: 'ack', next: 2, safe_ms: 200 });
+  await world.sockets[0].die();
+  await world.speak(4);
+  await world.clock.pass(200);
+  await last(world.sockets).say(resume(4));
+  assert.deepEqual(last(world.sockets).frames, [4, 5, 6, 7, 8]);
+  assert.deepEqual(world.heard.filter(([kind]) => kind === 'line').map(([, { up }]) => up), [true, false, true]);
+});
+
+test('a hole seen by the server is filled on the same connection', async () => {
+  const world = setUp();
+  world.uplink.start();
+  await world.sockets[0].say(resume(0));
+  await world.speak(4);
+  await world.sockets[0].say(resume(2));
+  assert.deepEqual(world.sockets[0].frames, [0, 1, 2, 3, 2, 3]);
+  assert.equal(world.sockets[0].kinds().filter((kind) => kind === 'open').length, 1);
+});
+
+test('frames of an earlier visit are read back in batches and drained', async () => {
+  const earlier = setUp();
+  earlier.uplink.start();
+  await earlier.speak(1200);
+  const world = setUp({ made: 1200, intent: 'upload' });
+  world.uplink.store = earlier.shelf;
+  world.uplink.start();
+  await world.sockets[0].say(resume(10));
+  await settle();
+  assert.deepEqual(world.sockets[0].frames, Array.from({ length: 1190 }, (_, i) => i + 10));
+  assert.equal(world.sockets[0].texts[0].intent, 'upload');
+  assert.ok(!world.kinds().includes('drained'));
+  await world.sockets[0].say({ t: 'ack', next: 1200, safe_ms: 0 });
+  assert.ok(world.kinds().includes('drained'));
+});
+
+test('a frame that is gone is reported, not skipped', async () => {
+  const world = setUp({ made: 10, intent: 'upload' });
+  world.uplink.start();
+  await world.sockets[0].say(resume(3));
+  assert.deepEqual(world.heard.find(([kind]) => kind === 'hole'), ['hole', { wanted: 3 }]);
+  assert.deepEqual(world.sockets[0].frames, []);
+});
+
+test('finish is said after the last frame, and again after a drop', async () => {
+  const world = setUp();
+  world.uplink.start();
+  await world.sockets[0].say(resume(0));
+  await world.speak(3);
+  await world.uplink.finish();
+  assert.deepEqual(last(world.sockets[0].texts), { t: 'finish', next: 3 });
+  assert.equal(world.shelf.saved.finishing, true);
+  await world.sockets[0].die();
+  await world.clock.pass(4000);
+  await last(world.sockets).say(resume(3));
+  assert.deepEqual(last(last(world.sockets).texts), { t: 'finish', next: 3 });
+  assert.equal(world.sockets.length, 2);
+});
+
+test('ended closes the line for good', async () => {
+  const world = setUp();
+  world.uplink.start();
+  await world.sockets[0].say(resume(0));
+  await world.sockets[0].say({ t: 'ended', url: '/x' });
+  await world.clock.pass(60_000);
+  assert.equal(world.sockets.length, 1);
+  assert.ok(world.sockets[0].closed);
+});
+
+test('sending waits while the socket is full', async () => {
+  const world = setUp();
+  world.uplink.start();
+  world.sockets[0].bufferedAmount = MOST_BUFFERED + 1;
+  await world.sockets[0].say(resume(0));
+  await world.speak(3);
+  assert.deepEqual(world.sockets[0].frames, []);
+  world.sockets[0].bufferedAmount = 0;
+  await world.clock.pass(1000);
+  assert.deepEqual(world.sockets[0].frames, [0, 1, 2]);
+});
+
+test('a peer that says nothing for ten seconds is dead', async () => {
+  const world = setUp();
+  world.uplink.start();
+  await world.sockets[0].say(resume(0));
+  await world.clock.pass(9000);
+  assert.equal(world.sockets.length, 1);
+  assert.ok(world.sockets[0].kinds().includes('ping'));
+  await world.clock.pass(3000);
+  assert.ok(world.sockets[0].closed);
+  assert.equal(world.sockets.length, 2);
+});
+
+test('pongs keep a quiet line alive', async () => {
+  const world = setUp();
+  world.uplink.start();
+  await world.sockets[0].say(resume(0));
+  for (let i = 0; i < 12; i++) {
+    await world.clock.pass(5000);
+    await world.sockets[0].say({ t: 'pong' });
+  }
+  assert.equal(world.sockets.length, 1);
+});
+
+test('tries grow rarer up to four seconds, and a return of the network is answered at once', async () => {
+  assert.deepEqual([0, 1, 4, 5, 50].map((tries) => backOff(tries, 1)), [200, 400, 3200, 4000, 4000]);
+  assert.equal(backOff(3, 0), 0);
+  const world = setUp();
+  world.uplink.start();
+  for (let i = 0; i < 8; i++) {
+    await last(world.sockets).die();
+    if (i < 7) await world.clock.pass(4000);
+  }
+  const before = world.sockets.length;
+  world.uplink.retry();
+  assert.equal(world.sockets.length, before + 1);
+});
+
+for (const code of [4401, 4403, 4404, 4409, 4413]) {
+  test(`close code ${code} ends all tries until the person asks`, async () => {
+    const world = setUp();
+    world.uplink.start();
+    await world.sockets[0].die(code);
+    await world.clock.pass(60_000);
+    assert.equal(world.sockets.length, 1);
+    assert.deepEqual(last(world.heard), ['refused', { code }]);
+    world.uplink.retry();
+    assert.equal(world.sockets.length, 2);
+  });
+}
+
+test('a restarting server (1012) is waited for', async () => {
+  const world = setUp();
+  world.uplink.start();
+  await world.sockets[0].die(1012);
+  await world.clock.pass(200);
+  assert.equal(world.sockets.length, 2);
+});
+
+test('what could not be kept is still held and sent', async () => {
+  const world = setUp();
+  world.shelf.broken = true;
+  world.uplink.start();
+  await world.speak(2);
+  assert.ok(world.kinds().includes('kept'));
+  await world.sockets[0].say(resume(0));
+  assert.deepEqual(world.sockets[0].frames, [0, 1]);
+});
+
+test('a pause outlives a drop, marks said offline arrive, an undo said offline does not', async () => {
+  const world = setUp();
+  world.uplink.start();
+  world.uplink.pause();
+  world.uplink.say({ t: 'mark', at_ms: 5 });
+  world.uplink.say({ t: 'undo' });
+  await world.sockets[0].say(resume(0));
+  assert.deepEqual(world.sockets[0].kinds(), ['open', 'pause', 'mark']);
+  world.uplink.resume();
+  assert.equal(last(world.sockets[0].kinds()), 'continue');
+});
+
+test('the page tells the revision of its log', async () => {
+  const world = setUp();
+  world.uplink.start();
+  await world.sockets[0].say(resume(0));
+  await world.sockets[0].say({ t: 'html', rev: 7, html: '' });
+  await world.sockets[0].die();
+  await world.clock.pass(200);
+  await last(world.sockets).say(resume(0, 7));
+  assert.equal(last(world.sockets).texts[0].rev, 7);
+});
+
+test('a session that went on elsewhere continues after its last frame', async () => {
+  const world = setUp({ made: 5 });
+  world.uplink.start();
+  await world.sockets[0].say(resume(40));
+  assert.equal(world.uplink.session.made, 40);
+});
+
+test('an old socket that speaks late is not listened to', async () => {
+  const world = setUp();
+  world.uplink.start();
+  const old = world.sockets[0];
+  const late = old.onmessage;
+  await old.die();
+  await world.clock.pass(200);
+  await last(world.sockets).say(resume(0));
+  late({ data: JSON.stringify({ t: 'ack', next: 99, safe_ms: 0 }) });
+  assert.equal(world.uplink.durable, 0);
+});

@@ -1,0 +1,110 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import { meaning } from '../../static/js/shortcuts.js';
+import { bytesOf, readHeader, wavOf } from '../../static/js/frames.js';
+import { Framer } from '../../static/js/pcm-worklet.js';
+import { clock, countWords, pageState, PROBLEMS, span, uuid7 } from '../../static/js/words.js';
+
+const facts = (more) => ({
+  phase: 'recording', problem: null, trouble: null, device: '', line: true, everUp: true, server: 'listening', note: '',
+  capturedMs: 134_000, safeMs: 126_000, transcribedMs: 132_000, lagMs: 0, quietFrames: 0, heard: true, ...more,
+});
+
+const STATES = [
+  [{ phase: 'idle' }, 'idle', 'Ready'],
+  [{ phase: 'asking' }, 'asking', 'Asking for microphone'],
+  [{ line: false, everUp: false }, 'connecting', 'Connecting'],
+  [{ server: 'connecting' }, 'connecting', 'Connecting'],
+  [{}, 'listening', 'Listening'],
+  [{ quietFrames: 30 }, 'silence', 'Silence'],
+  [{ line: false }, 'reconnecting', 'Still recording'],
+  [{ server: 'reconnecting' }, 'reconnecting', 'Still recording'],
+  [{ server: 'failed' }, 'reconnecting', 'Still recording'],
+  [{ server: 'catching_up', lagMs: 6000 }, 'catching_up', 'Catching up'],
+  [{ phase: 'paused' }, 'paused', 'Paused'],
+  [{ phase: 'finishing' }, 'finishing', 'Finishing'],
+  [{ phase: 'idle', problem: { code: 'denied' } }, 'error', 'No microphone'],
+  [{ phase: 'paused', problem: { code: 'unplugged' } }, 'paused', 'Microphone gone'],
+];
+
+for (const [more, state, words] of STATES) {
+  test(`${JSON.stringify(more)} is shown as ${state}, in the words "${words}"`, () => {
+    const shown = pageState(facts(more));
+    assert.deepEqual([shown.state, shown.words], [state, words]);
+  });
+}
+
+test('a lost line says how much is kept here and offers one action', () => {
+  const { note } = pageState(facts({ line: false }));
+  assert.equal(note.text, 'Connection lost. 8 seconds kept safely on this device.');
+  assert.deepEqual([note.label, note.does], ['Retry now', 'retry']);
+});
+
+test('every problem has a cause in a sentence without apology, and at most one action', () => {
+  for (const [code, [words, , text, label, does]] of Object.entries(PROBLEMS)) {
+    assert.match(text, /\.$/, code);
+    assert.doesNotMatch(text, /sorry|oops|!/i, code);
+    assert.ok(words.length > 0 && (label === '') === (does === ''), code);
+  }
+});
+
+test("what the server says about a problem is shown in the server's words", () => {
+  const { note } = pageState(facts({ trouble: { code: 'funds', message: 'The balance is used up.', action: 'settings' } }));
+  assert.deepEqual([note.text, note.does], ['The balance is used up.', 'settings']);
+});
+
+test('times are written as people write them', () => {
+  assert.deepEqual([clock(0), clock(134_999), clock(3_734_000)], ['0:00', '2:14', '1:02:14']);
+  assert.deepEqual([span(900), span(8000), span(180_000)], ['1 second', '8 seconds', '3 minutes']);
+});
+
+test('words are counted in any script with spaces', () => {
+  assert.equal(countWords('Don’t stop: 11 boxes, über-gut. Привет мир'), 7);
+  assert.equal(countWords(' … '), 0);
+});
+
+test('session ids are UUIDs of version 7 that sort by time', () => {
+  const random = Uint8Array.from({ length: 10 }, () => 0xff);
+  const [first, second] = [uuid7(1_700_000_000_000, random), uuid7(1_700_000_000_001, new Uint8Array(10))];
+  assert.match(first, /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
+  assert.match(second, /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
+  assert.ok(first < second);
+});
+
+const key = (name, more = {}) => ({
+  key: name, ctrlKey: false, metaKey: false, altKey: false, shiftKey: false, repeat: false, isComposing: false, ...more,
+});
+const free = { field: false, button: false, dialog: false, singleKeys: true };
+
+test('single keys work outside fields, buttons and dialogs only, and can be switched off', () => {
+  const meanings = { ' ': 'toggle', r: 'record', R: 'record', p: 'pause', m: 'mark', '?': 'keys', x: '' };
+  for (const [name, does] of Object.entries(meanings)) {
+    assert.equal(meaning(key(name), free), does);
+    for (const place of ['field', 'button', 'dialog']) assert.equal(meaning(key(name), { ...free, [place]: true }), '');
+    assert.equal(meaning(key(name), { ...free, singleKeys: false }), '');
+    for (const held of ['repeat', 'isComposing', 'ctrlKey', 'altKey']) assert.equal(meaning(key(name, { [held]: true }), free), '');
+  }
+});
+
+test('command keys work everywhere, but never take undo from a field', () => {
+  for (const command of ['ctrlKey', 'metaKey']) {
+    assert.equal(meaning(key('Enter', { [command]: true }), { ...free, field: true }), 'finish');
+    assert.equal(meaning(key('z', { [command]: true }), { ...free, singleKeys: false }), 'undo');
+    assert.equal(meaning(key('z', { [command]: true }), { ...free, field: true }), '');
+    assert.equal(meaning(key('z', { [command]: true, shiftKey: true }), free), '');
+  }
+  assert.equal(meaning(key('Escape'), free), 'ask');
+});
+
+test('a WAV holds the samples of the frames and nothing else', async () => {
+  const frames = [];
+  const framer = new Framer((buffer) => frames.push(bytesOf(buffer)));
+  framer.write(new Float32Array(2000).fill(0.25), 2000);
+  framer.end();
+  const wav = new DataView(await wavOf(frames).arrayBuffer());
+  assert.equal(wav.byteLength, 44 + 4000);
+  assert.equal(wav.getUint32(40, true), 4000);
+  assert.equal(wav.getInt16(44 + 3998, true), 8192);
+  assert.deepEqual(frames.map((frame) => readHeader(frame).samples), [1600, 400]);
+});

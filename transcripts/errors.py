@@ -4,6 +4,7 @@ LibraryError
 ├── NotYours        the record belongs to somebody else
 ├── LeaseLost       another worker has the job now
 ├── SealMismatch    what was read back from the file is not what was recorded
+├── StillLive       the record is being spoken now
 └── Useless         trying again by itself would come to the same
 """
 
@@ -28,3 +29,7 @@ class SealMismatch(LibraryError):
 
 class Useless(LibraryError):
     """Trying again by itself would come to the same: a person has to change something first."""
+
+
+class StillLive(LibraryError):
+    """The record is being spoken now. `str()` is a sentence for a person."""

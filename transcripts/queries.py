@@ -6,13 +6,14 @@ import uuid
 from datetime import datetime
 from typing import TYPE_CHECKING, Self
 
-from django.db.models import Exists, Max, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Exists, F, Max, Min, OuterRef, Prefetch, Q, QuerySet, Subquery, Sum, TextField, Value
+from django.db.models.functions import Coalesce
 
 from transcripts.values import storable
 
 if TYPE_CHECKING:
     from memweb.accounts.models import User
-    from transcripts.models import Job, Record, Segment, Version  # noqa: F401 - the bases below name them
+    from transcripts.models import Job, Record, Segment, Speaker, Version  # noqa: F401 - the bases below name them
 
 
 class RecordQuerySet(QuerySet["Record"]):
@@ -49,12 +50,18 @@ class RecordQuerySet(QuerySet["Record"]):
         said = Segment.objects.filter(version_id=OuterRef("current_version_id"), removed=False, text__icontains=words)
         return self.filter(Q(title__icontains=words) | Exists(said))
 
-    def with_first_words(self) -> Self:
-        """Adds `first_words`, the text of the first segment shown, or None."""
-        from transcripts.models import Segment
+    def for_cards(self, words: str = "") -> Self:
+        """With what a row of the list shows: `first_words` (or the text that holds `words`), `is_edited`, its jobs."""
+        from transcripts.models import Edit, Job, Segment
 
-        first = Segment.objects.filter(version_id=OuterRef("current_version_id"), removed=False).exclude(text="")
-        return self.annotate(first_words=Subquery(first.order_by("start_ms", "order").values("text")[:1]))
+        text = Segment.objects.filter(version_id=OuterRef("current_version_id"), removed=False).exclude(text="")
+        text = text.order_by("start_ms", "order")
+        shown = Subquery(text.values("text")[:1])
+        found = Subquery(text.filter(text__icontains=storable(words)).values("text")[:1]) if words else Value(None)
+        edits = Edit.objects.filter(record_id=OuterRef("pk")).exclude(kind=Edit.Kind.TITLE)
+        return self.annotate(
+            first_words=Coalesce(found, shown, output_field=TextField()), is_edited=Exists(edits)
+        ).prefetch_related(Prefetch("jobs", Job.objects.order_by("id")))
 
 
 class VersionQuerySet(QuerySet["Version"]):
@@ -109,6 +116,17 @@ def is_edited(record_id: uuid.UUID) -> bool:
     from transcripts.models import Edit
 
     return Edit.objects.filter(record_id=record_id).exclude(kind=Edit.Kind.TITLE).exists()
+
+
+def talk_time(version_id: int) -> list[tuple[Speaker, int]]:
+    """Each speaker of a reading with the milliseconds they spoke, in order of their first word."""
+    from transcripts.models import Speaker
+
+    said = Speaker.objects.filter(segments__version_id=version_id, segments__removed=False)
+    said = said.annotate(
+        first_ms=Min("segments__start_ms"), spoken_ms=Sum(F("segments__end_ms") - F("segments__start_ms"))
+    )
+    return [(speaker, speaker.spoken_ms or 0) for speaker in said.order_by("first_ms", "pk")]
 
 
 def next_connection(record_id: uuid.UUID) -> int:

@@ -64,4 +64,4 @@ def _keep(lease: Lease, heard: Recording | None, segments: Sequence[speech.Segme
 def _model() -> str:
     from memweb.engines import batch
 
-    return str(batch.MODEL)
+    return batch.engine_name()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TypedDict
 
 from django.db import transaction
@@ -14,9 +14,12 @@ from django.utils import timezone
 
 from memweb.speech import transcript as speech
 from transcripts import jobs
-from transcripts.errors import NotYours
+from transcripts.errors import NotYours, StillLive
 from transcripts.models import Edit, Job, Mark, Message, Record, Segment, Speaker, Version
 from transcripts.values import storable, word_row
+
+# A session that was not heard for so long has nobody at its microphone.
+ATTENDED = timedelta(seconds=30)
 
 
 class MessageRow(TypedDict):
@@ -276,7 +279,10 @@ def show_version(*, record_id: uuid.UUID, number: int) -> Version:
 
 @transaction.atomic
 def bin_record(*, record_id: uuid.UUID) -> None:
-    """Put a record into the bin. Nothing of it is removed."""
+    """Put a record into the bin. Nothing of it is removed. Raises StillLive while somebody speaks it."""
+    heard_since = timezone.now() - ATTENDED
+    if Record.objects.filter(pk=record_id, status=Record.Status.LIVE, last_heard_at__gt=heard_since).exists():
+        raise StillLive("This is being recorded. Finish it first; then it can go to the bin.")
     Record.objects.filter(pk=record_id, deleted_at=None).update(deleted_at=timezone.now())
 
 

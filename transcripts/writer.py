@@ -17,6 +17,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, ParamSpec, TypeVar
 
 from django.db import InterfaceError, OperationalError, connection, transaction
@@ -139,7 +140,7 @@ class Writer:
     def _write_rows(self, collected: dict[Callable[[list[Any]], None], list[Any]]) -> None:
         for bulk, rows in collected.items():
             try:
-                self._persistently(lambda bulk=bulk, rows=rows: bulk(rows))
+                self._persistently(partial(bulk, rows))
             except WriterAway:
                 self.dropped += len(rows)
             except Exception:

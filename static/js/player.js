@@ -1,0 +1,178 @@
+// @ts-check
+/** The player of a record: sound, position and text in one step. */
+import { Choices } from './choices.js';
+import { Reader } from './reading.js';
+import { focusOf } from './shortcuts.js';
+import { Sound, asked, otherRate, spoken } from './sound.js';
+import { Waveform } from './waveform.js';
+import { clock } from './words.js';
+
+const BACK = 5;
+const FAR = 30;
+const SCROLLING = new Set(['PageUp', 'PageDown', 'ArrowUp', 'ArrowDown']);
+
+/** Clock, waveform and slider: where the sound is. Seconds. */
+class Dial {
+  #said = '';
+
+  /** @param {HTMLElement} root @param {Sound} sound */
+  constructor(root, sound) {
+    this.find = (/** @type {string} */ what) => /** @type {HTMLElement} */ (root.querySelector(what));
+    this.root = root;
+    this.sound = sound;
+    this.scrub = this.find('.scrub');
+    this.wave = new Waveform(/** @type {HTMLCanvasElement} */ (this.find('canvas')));
+    this.wave.load(root.dataset.peaks ?? '');
+  }
+
+  show() {
+    const { now, length, paused, rate } = this.sound;
+    const share = length ? Math.min(now / length, 1) : 0;
+    this.wave.played = share;
+    this.find('.head').style.left = `${share * 100}%`;
+    const said = [Math.floor(now), length, paused, rate].join();
+    if (said !== this.#said) this.#say();
+    this.#said = said;
+  }
+
+  /** What changes at most once a second: every change is read out by somebody. */
+  #say() {
+    const { now, length, paused, rate } = this.sound;
+    this.scrub.ariaValueMax = String(Math.floor(length));
+    this.scrub.ariaValueNow = String(Math.floor(now));
+    this.scrub.ariaValueText = spoken(now);
+    this.find('[data-now]').textContent = clock(now * 1000);
+    this.find('[data-length]').textContent = clock(length * 1000);
+    this.find('[data-do=play]').ariaLabel = paused ? 'Play' : 'Pause';
+    this.root.toggleAttribute('data-playing', !paused);
+    this.find('[data-do=rate]').textContent = `${rate}×`;
+    this.find('[data-do=rate]').ariaLabel = `Speed ${rate} times`;
+  }
+
+  /** The time under a pointer. @param {PointerEvent} event */
+  under(event) {
+    const { left, width } = this.scrub.getBoundingClientRect();
+    return ((event.clientX - left) / width) * this.sound.length;
+  }
+}
+
+class Player extends HTMLElement {
+  #over = new AbortController();
+  #drawing = 0;
+
+  connectedCallback() {
+    const [audio, text] = [this.querySelector('audio'), document.getElementById('text')];
+    if (!audio || !text) return;
+    this.sound = new Sound(audio, Number(this.querySelector('.scrub')?.ariaValueMax));
+    this.reader = new Reader(text);
+    this.dial = new Dial(this, this.sound);
+    this.singleKeys = new Choices({ singleKeys: document.body.dataset.singleKeys }).all.singleKeys;
+    this.#over = new AbortController();
+    this.#listen(audio, text, { signal: this.#over.signal });
+    this.#jump();
+    this.#step();
+  }
+
+  disconnectedCallback() {
+    this.#over.abort();
+    cancelAnimationFrame(this.#drawing);
+    this.dial?.wave.stop();
+    this.reader?.stop();
+  }
+
+  /** @param {HTMLAudioElement} audio @param {HTMLElement} text @param {AddEventListenerOptions} until */
+  #listen(audio, text, until) {
+    for (const name of ['play', 'pause', 'seeking', 'durationchange', 'ratechange', 'ended']) audio.addEventListener(name, this.#step, until);
+    for (const name of ['wheel', 'touchmove']) addEventListener(name, this.#wander, { ...until, passive: true });
+    for (const name of ['pointerdown', 'pointermove']) this.dial.scrub.addEventListener(name, this.#drag, until);
+    this.addEventListener('click', this.#press, until);
+    document.addEventListener('keydown', this.#key, until);
+    text.addEventListener('click', this.#read, until);
+    addEventListener('hashchange', this.#jump, until);
+  }
+
+  #step = () => {
+    cancelAnimationFrame(this.#drawing);
+    const { now, paused } = this.sound;
+    this.reader.mark(now * 1000);
+    this.dial.show();
+    this.dial.find('[data-do=follow]').hidden = this.reader.following;
+    if (now * 1000 > this.reader.end) document.getElementById('onward')?.dispatchEvent(new Event('mem-more'));
+    if (!paused) this.#drawing = requestAnimationFrame(this.#step);
+  };
+
+  /** @param {number} seconds */
+  #seek(seconds) {
+    this.reader.following = true;
+    this.sound.seek(seconds);
+  }
+
+  #jump = () => {
+    const seconds = asked(location.hash);
+    if (seconds !== null) this.#seek(seconds);
+  };
+
+  #wander = () => {
+    this.reader.following = this.sound.paused && this.reader.following;
+    this.#step();
+  };
+
+  /** A click in the text: a time plays from there, a word moves there. @param {MouseEvent} event */
+  #read = (event) => {
+    const target = /** @type {HTMLElement} */ (event.target);
+    const time = /** @type {HTMLElement | null} */ (target.closest('[data-seek]'));
+    const word = /** @type {HTMLElement | null} */ (target.closest('.w, .s'));
+    if (time) {
+      event.preventDefault();
+      this.#seek(Number(time.dataset.seek) / 1000);
+      this.sound.play();
+    } else if (word && getSelection()?.isCollapsed) {
+      this.#seek(Number(word.dataset.start) / 1000);
+    }
+  };
+
+  /** @param {MouseEvent} event */
+  #press = (event) => {
+    const button = /** @type {HTMLElement | null} */ (/** @type {Element} */ (event.target).closest('[data-do]'));
+    if (button) this.#do(button.dataset.do ?? '');
+  };
+
+  /** @param {Event} event */
+  #drag = (event) => {
+    const pointer = /** @type {PointerEvent} */ (event);
+    if (pointer.type === 'pointerdown') this.dial.scrub.setPointerCapture(pointer.pointerId);
+    if (pointer.buttons & 1) this.#seek(this.dial.under(pointer));
+  };
+
+  /** @param {KeyboardEvent} event */
+  #key = (event) => {
+    const { field, button, dialog } = focusOf(document.activeElement);
+    if (event.ctrlKey || event.metaKey || event.altKey || field || dialog || event.isComposing) return;
+    if (SCROLLING.has(event.key) && document.activeElement !== this.dial.scrub) this.#wander();
+    const slides = document.activeElement === this.dial.scrub ? SLIDING[event.key] : undefined;
+    const does = slides ?? (this.singleKeys && !(button && event.key === ' ') ? KEYS[event.key.toLowerCase()] : undefined);
+    if (!does) return;
+    event.preventDefault();
+    this.#do(does);
+  };
+
+  /** @param {string} what */
+  #do(what) {
+    const { sound } = this;
+    if (what === 'play') sound.toggle();
+    if (what === 'follow') this.reader.show();
+    if (what in JUMPS) this.#seek(JUMPS[what] === null ? sound.length : JUMPS[what] === 0 ? 0 : sound.now + JUMPS[what]);
+    if (what === 'faster' || what === 'slower') sound.rate = otherRate(sound.rate, what === 'faster' ? 1 : -1);
+    if (what === 'rate') sound.rate = sound.rate >= 2 ? 0.75 : otherRate(sound.rate, 1);
+    this.#step();
+  }
+}
+
+/** @type {Record<string, string>} */
+const KEYS = { ' ': 'play', k: 'play', arrowleft: 'back', arrowright: 'forward', ',': 'slower', '.': 'faster' };
+/** @type {Record<string, string>} */
+const SLIDING = { ArrowLeft: 'back', ArrowDown: 'back', ArrowRight: 'forward', ArrowUp: 'forward', PageDown: 'far-back', PageUp: 'far-forward', Home: 'start', End: 'end' };
+/** @type {Record<string, number | null>} */
+const JUMPS = { back: -BACK, forward: BACK, 'far-back': -FAR, 'far-forward': FAR, start: 0, end: null };
+
+customElements.define('mem-player', Player);

@@ -1,0 +1,158 @@
+// @ts-check
+/**
+ * The text of a record beside its sound. Pure arithmetic first, then the Reader, which keeps the two in step.
+ * Times are milliseconds.
+ */
+
+/**
+ * Where the words of a segment are, from the server's packing: "skip.length.start" per word, "?" after an unsure one.
+ * Characters are code points. A segment without word times is one word.
+ * @param {string} text
+ * @param {string} packed
+ * @returns {{text: string, start: number | null, unsure: boolean}[]} pieces that join to the text; null between words
+ */
+export function pieces(text, packed) {
+  const letters = Array.from(text);
+  if (!packed) return text ? [{ text, start: 0, unsure: false }] : [];
+  const found = [];
+  let at = 0;
+  for (const word of packed.split(' ')) {
+    const [skip, length, start] = word.replace('?', '').split('.').map(Number);
+    if (skip) found.push({ text: letters.slice(at, at + skip).join(''), start: null, unsure: false });
+    at += skip + length;
+    found.push({ text: letters.slice(at - length, at).join(''), start, unsure: word.endsWith('?') });
+  }
+  if (at < letters.length) found.push({ text: letters.slice(at).join(''), start: null, unsure: false });
+  return found;
+}
+
+/**
+ * Index of the last of these rising numbers that is not above `value`, or -1. Binary search.
+ * @param {ArrayLike<number>} starts
+ * @param {number} value
+ */
+export function lastAtOrBefore(starts, value) {
+  let low = 0;
+  let high = starts.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (starts[middle] <= value) low = middle + 1;
+    else high = middle;
+  }
+  return low - 1;
+}
+
+/** How long a word stays marked after its segment has ended. */
+const LINGER = 300;
+
+/** Marks what is being said, and keeps it in sight until the reader scrolls away. */
+export class Reader {
+  /** @type {HTMLElement[]} */ #segments = [];
+  /** @type {number[]} */ #starts = [];
+  /** @type {Element | null} */ #word = null;
+  #stale = true;
+  following = true;
+
+  /** @param {HTMLElement} root */
+  constructor(root) {
+    this.root = root;
+    this.seen = new IntersectionObserver((turns) => {
+      for (const turn of turns) if (turn.isIntersecting) this.#spread(turn.target);
+    }, { rootMargin: '50%' });
+    this.changes = new MutationObserver((records) => {
+      if (records.some(({ addedNodes }) => [...addedNodes].some((node) => node instanceof HTMLElement && node.matches('.turn')))) this.refresh();
+    });
+    this.changes.observe(root, { childList: true });
+    this.refresh();
+  }
+
+  /** Paragraphs came or went. */
+  refresh() {
+    this.#stale = true;
+    for (const turn of this.root.querySelectorAll('.turn:not([data-seen])')) {
+      turn.setAttribute('data-seen', '');
+      this.seen.observe(turn);
+    }
+  }
+
+  stop() {
+    this.seen.disconnect();
+    this.changes.disconnect();
+  }
+
+  /** Where the loaded text ends. */
+  get end() {
+    this.#index();
+    return Number(this.#segments.at(-1)?.dataset.end ?? 0);
+  }
+
+  /** Mark what is said at this time. @param {number} ms */
+  mark(ms) {
+    this.#index();
+    const segment = this.#segments[lastAtOrBefore(this.#starts, ms)];
+    const said = segment && ms <= Number(segment.dataset.end) + LINGER ? this.#wordAt(segment, ms) : null;
+    if (said === this.#word) return;
+    this.#word?.classList.remove('at');
+    said?.classList.add('at');
+    const turn = said?.closest('.turn');
+    if (turn !== this.#word?.closest('.turn')) {
+      this.root.querySelector('.turn.now')?.classList.remove('now');
+      turn?.classList.add('now');
+    }
+    this.#word = said;
+    if (said && this.following) this.#keepInSight(said);
+  }
+
+  /** Scroll to what is being said, wherever the reader is. */
+  show() {
+    this.following = true;
+    this.#word?.scrollIntoView({ block: 'center', behavior: behavior() });
+  }
+
+  #index() {
+    if (!this.#stale) return;
+    this.#segments = [...this.root.querySelectorAll('.s')];
+    this.#starts = this.#segments.map((segment) => Number(segment.dataset.start));
+    this.#stale = false;
+  }
+
+  /** @param {HTMLElement} segment @param {number} ms */
+  #wordAt(segment, ms) {
+    spread(segment);
+    const words = [...segment.querySelectorAll('.w')];
+    const starts = words.map((word) => Number(/** @type {HTMLElement} */ (word).dataset.start));
+    return words[Math.max(lastAtOrBefore(starts, ms), 0)] ?? null;
+  }
+
+  /** @param {Element} turn */
+  #spread(turn) {
+    this.seen.unobserve(turn);
+    for (const segment of turn.querySelectorAll('.s')) spread(/** @type {HTMLElement} */ (segment));
+  }
+
+  /** @param {Element} word */
+  #keepInSight(word) {
+    const { top, bottom } = word.getBoundingClientRect();
+    if (top < innerHeight * 0.1 || bottom > innerHeight * 0.72) {
+      word.scrollIntoView({ block: 'center', behavior: behavior() });
+    }
+  }
+}
+
+const behavior = () => (matchMedia('(prefers-reduced-motion: reduce)').matches ? 'instant' : 'smooth');
+
+/** Give each word of a segment a place of its own to click and to mark. @param {HTMLElement} segment */
+function spread(segment) {
+  if (segment.firstElementChild) return;
+  const begin = Number(segment.dataset.start);
+  const parts = pieces(segment.textContent ?? '', segment.dataset.words ?? '').map(({ text, start, unsure }) => {
+    if (start === null) return document.createTextNode(text);
+    const word = document.createElement('span');
+    word.className = unsure ? 'w low' : 'w';
+    word.dataset.start = String(begin + start);
+    if (unsure) word.title = 'Not sure of this word';
+    word.textContent = text;
+    return word;
+  });
+  segment.replaceChildren(...parts);
+}

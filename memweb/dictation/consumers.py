@@ -1,0 +1,158 @@
+"""The page's socket, as a plain ASGI application with a receive loop of its own.
+
+Channels' consumers go through the one shared thread before every message; here a frame costs a few microseconds, and
+nobody's slow query holds up anybody's sound.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+from uuid import UUID
+
+from django.db import DatabaseError
+
+from memweb.dictation import watch
+from memweb.dictation.dictation import Dictation
+from memweb.dictation.page import FLOODING, NOT_YOURS, RESTARTING, SIGNED_OUT, Page, Send
+from memweb.dictation.registry import registry
+from memweb.speech import frames
+from transcripts.errors import NotYours
+from transcripts.writer import WriterAway
+
+logger = logging.getLogger("memweb.dictation")
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+
+FOREIGN = frames.error(
+    code="not_yours", message="This dictation is not in your library. Start a new one.", fatal=True
+)  # one answer for what does not exist and for what is somebody else's
+AWAY = frames.error(code="database", message="The database does not answer. Your browser keeps the recording.")
+BROKEN = frames.error(code="input", message="The page sent something unreadable. Reload it; nothing is lost.")
+
+
+async def dictation_socket(scope: Scope, receive: Receive, send: Send) -> None:
+    """One page, one dictation: `/ws/dictation/<uuid>/`."""
+    connected = await receive()
+    if connected["type"] != "websocket.connect":
+        return
+    await send({"type": "websocket.accept"})
+    user = scope["user"]
+    page = Page(send, time.monotonic())
+    speaking = asyncio.get_running_loop().create_task(page.speak())
+    dictation: Dictation | None = None
+    try:
+        if not user.is_authenticated:
+            page.say(watch.signed_out())
+            page.close(SIGNED_OUT)
+        else:
+            watch.add(page, scope["session"].session_key)
+            dictation = await _attend(scope["url_route"]["kwargs"]["record_id"], user.pk, page)
+        await _converse(receive, page, dictation)
+    finally:
+        watch.remove(page)
+        if dictation is not None:
+            dictation.lost(page)
+        speaking.cancel()
+        with contextlib.suppress(asyncio.CancelledError, Exception):
+            await speaking
+
+
+async def _attend(record_id: UUID, user_id: int, page: Page) -> Dictation | None:
+    try:
+        dictation = await registry().attend(record_id, user_id)
+    except NotYours:
+        page.say(FOREIGN)
+        page.close(NOT_YOURS)
+        return None
+    except (DatabaseError, OSError):
+        logger.exception("dictation %s could not be opened", record_id)
+        page.say(AWAY)
+        page.close(RESTARTING)
+        return None
+    dictation.admit(page)
+    return dictation
+
+
+async def _converse(receive: Receive, page: Page, dictation: Dictation | None) -> None:
+    """Until the page is gone, silent for too long, or was closed from here."""
+    closed = asyncio.get_running_loop().create_task(page.closed.wait())
+    listening = asyncio.get_running_loop().create_task(_listen(receive, page, dictation))
+    try:
+        await asyncio.wait({closed, listening}, return_when=asyncio.FIRST_COMPLETED)
+        if listening.done():
+            listening.result()
+    finally:
+        for task in (closed, listening):
+            task.cancel()
+        await asyncio.gather(closed, listening, return_exceptions=True)
+
+
+async def _listen(receive: Receive, page: Page, dictation: Dictation | None) -> None:
+    while True:
+        message = await receive()
+        if message["type"] == "websocket.disconnect":
+            return
+        if dictation is None or dictation.page is not page:
+            continue  # already told to go
+        page.heard_at = time.monotonic()
+        frame = message.get("bytes")
+        try:
+            if frame is not None:
+                await _take(frame, page, dictation)
+            else:
+                await _obey(message.get("text") or "", page, dictation)
+        except (WriterAway, DatabaseError):
+            page.say(AWAY)
+            page.close(RESTARTING)
+        except NotYours:
+            page.say(FOREIGN)
+            page.close(NOT_YOURS)
+
+
+async def _take(frame: bytes, page: Page, dictation: Dictation) -> None:
+    """Nothing here waits, but for a disk that is behind, and for a record that was over to be opened again."""
+    if dictation.status != "live":
+        if not dictation.is_over or not _is_new(frame, dictation):
+            page.ignored += 1
+            return
+        await dictation.reopen()
+    try:
+        dictation.hear(frame, page)
+    except frames.BadFrame:
+        _bad(page)
+    if dictation.spool.is_full:
+        dictation.spool.relieved.clear()
+        await dictation.spool.relieved.wait()
+
+
+def _is_new(frame: bytes, dictation: Dictation) -> bool:
+    try:
+        return frames.parse(frame).number >= dictation.spool.next
+    except frames.BadFrame:
+        return False
+
+
+async def _obey(text: str, page: Page, dictation: Dictation) -> None:
+    if not page.counts_text(page.heard_at):
+        page.close(FLOODING)
+        return
+    try:
+        message = frames.parse_message(text)
+    except frames.BadMessage:
+        _bad(page)
+        return
+    await dictation.obey(message, page)
+
+
+def _bad(page: Page) -> None:
+    page.bad += 1
+    if page.bad == 1:
+        page.say(BROKEN)
+    if page.bad > 20:
+        page.close(FLOODING)

@@ -1,0 +1,435 @@
+"""One dictation while it lives in this process, whether a page is there or not.
+
+The page's socket hands it frames and messages; it keeps the frames, carries out what the LiveSession says, and tells
+the page. Between a frame and its relay there is no database, no other thread, and nothing to wait for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import time
+from datetime import UTC, datetime
+from uuid import UUID
+
+from django.utils import timezone
+
+from memweb.dictation import fragments, reading
+from memweb.dictation.page import FLOODING, MOST_IGNORED, RESTARTING, SILENT_SECONDS, TAKEN_OVER, Page
+from memweb.dictation.reading import Known, read
+from memweb.dictation.rebuild import keep_count, open_spool
+from memweb.dictation.recording import Spool, Spooler, Taken
+from memweb.dictation.relay import Relay
+from memweb.speech import events, frames, session
+from memweb.speech.dialects import PROVIDERS
+from memweb.speech.transcript import Segment
+from transcripts import services, writer
+from transcripts.models import Segment as Row
+
+logger = logging.getLogger("memweb.dictation")
+
+ATTEND_SECONDS = 5.0
+HOLE_SECONDS = 1.0
+DISK = "This server's disk takes no more. Your browser keeps the recording; free some space and it goes on by itself."
+DATABASE = "The database does not answer. Sound is kept; words appear when it is back."
+OVER = ("finishing", "ready", "failed")
+
+
+class Dictation:
+    """`ended` is set once everything is said, saved, and handed to the library."""
+
+    def __init__(self, record_id: UUID, owner_id: int, known: Known, spool: Spool, spooler: Spooler) -> None:
+        self.record_id, self.owner_id, self.known = record_id, owner_id, known
+        self.status = known.status
+        self.spool, self._spooler = spool, spooler
+        spool.changed = self._on_disk
+        self.page: Page | None = None
+        self.ended = asyncio.Event()
+        self.left_at = time.monotonic()
+        # Grows with every change of the log; a new process begins elsewhere, so that pages ask for the whole.
+        self.revision = 0 if known.status == "new" else int(time.time())
+        self._relay: Relay | None = None
+        self._session: session.LiveSession | None = None
+        self._finish_at: int | None = None
+        self._ending = False
+        self._trouble_told = False
+        self._told: tuple[session.View, str | None] | None = None
+        self._told_at = self._attended_at = 0.0
+        self._taken_back: list[str] = []
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    # --- pages come and go ------------------------------------------------------------------------------
+
+    def admit(self, page: Page) -> None:
+        """This page speaks for the dictation from now on; one that did before is told and closed."""
+        if self.page is not None:
+            self.page.say(frames.error(code="taken_over", message="This dictation goes on in another tab.", fatal=True))
+            self.page.close(TAKEN_OVER)
+        self.page = page
+        self._told = None
+        self._greet(page)
+
+    def _greet(self, page: Page) -> None:
+        state = self._session.view().state if self._session else "idle"
+        status = "live" if self.status == "live" and not self._ending else self.status
+        page.say(frames.resume(next=self.spool.durable, revision=self.revision, state=state, status=status))
+
+    def lost(self, page: Page) -> None:
+        """That socket is gone."""
+        if self.page is page:
+            self.page = None
+            self.left_at = time.monotonic()
+            if self._session is not None:
+                self._do(self._session.leave(self.left_at))
+
+    # --- frames -----------------------------------------------------------------------------------------
+
+    def hear(self, message: bytes, page: Page) -> None:
+        """A frame of a live record. Raises frames.BadFrame."""
+        now = time.monotonic()
+        taken = self.spool.take(message, now)
+        if taken is Taken.NEW:
+            page.ignored = 0
+            self._spooler.add(self.spool)
+            if self._session is not None:
+                self._do(self._session.hear(self.spool.samples, now))
+            return
+        page.ignored += 1
+        if page.ignored > MOST_IGNORED:
+            page.close(FLOODING)
+        elif taken is Taken.HOLE and now - page.told_hole_at > HOLE_SECONDS:
+            page.told_hole_at = now
+            self._greet(page)
+
+    def _on_disk(self) -> None:
+        """More is durable, or the disk refused."""
+        page = self.page
+        if self.spool.trouble is not None:
+            if page is not None and not self._trouble_told:
+                page.say(frames.error(code="disk_full", message=DISK))
+            self._trouble_told = True
+            return
+        if page is not None:
+            if self._trouble_told:
+                page.say(frames.error(code="disk_full", message=""))
+            safe_ms = self.spool.safe_samples // frames.SAMPLES_PER_MS
+            page.update("ack", frames.ack(next=self.spool.durable, safe_ms=safe_ms))
+        self._trouble_told = False
+        self._finish_when_safe()
+
+    # --- what the page says -------------------------------------------------------------------------------
+
+    async def obey(self, message: frames.Up, page: Page) -> None:
+        """Do what a message of the page asks."""
+        now = time.monotonic()
+        match message:
+            case frames.Ping():
+                page.update("pong", frames.pong())
+            case frames.Open():
+                await self._open(message, page)
+            case frames.Pause() if self._session:
+                self._do(self._session.pause(now))
+            case frames.Continue() if self._session:
+                await self._proceed(now)
+            case frames.Finish(next):
+                self._finish_at = next
+                self._finish_when_safe()
+            case frames.Mark(at_ms) if self.status != "new":
+                await writer.submit(services.add_mark, record_id=self.record_id, at_ms=max(0, at_ms))
+            case frames.Title(title) if self.status != "new":
+                await writer.submit(services.rename, record_id=self.record_id, title=title, user_id=self.owner_id)
+            case frames.Undo():
+                await self._undo()
+            case frames.Redo():
+                await self._redo()
+            case _:
+                pass  # a language while recording, or anything before there is a session: nothing to do
+
+    async def _open(self, message: frames.Open, page: Page) -> None:
+        if self.status == "new":
+            await self._begin(message)
+        elif self.status == "live":
+            await self._listen(message.provider, message.language)
+        if self._session is not None:
+            now = time.monotonic()
+            if message.intent == "record":
+                self._do(self._session.start(now))
+            else:
+                self._do(self._session.pause(now))  # what is handed over is transcribed; no microphone is awaited
+        if message.revision == self.revision:
+            page.revision = self.revision
+        else:
+            self._refresh()
+
+    async def _begin(self, message: frames.Open) -> None:
+        """The first page with this id: make the record."""
+        began = datetime.fromtimestamp(message.started_ms / 1000, UTC) if message.started_ms > 0 else timezone.now()
+        await self._listen(message.provider, message.language)
+        assert self._relay is not None
+        await writer.submit(
+            services.open_record,
+            id=self.record_id,
+            owner_id=self.owner_id,
+            title=message.title,
+            language=self._relay.language,
+            provider=self._relay.provider,
+            gateway=self._relay.gateway.address,
+            started_at=began,
+        )
+        self.status = "live"
+
+    async def _listen(self, provider: str = "", language: str = "") -> None:
+        """Have a session; the first choice of provider and language stays."""
+        if self._session is not None:
+            return
+        gateway = await read(reading.gateway_of_user, self.owner_id)
+        fresh = self.known.status == "new"
+        provider = (provider if fresh else self.known.provider) or PROVIDERS[-1]
+        provider = provider if provider in PROVIDERS else "assemblyai"
+        relay = Relay(self.record_id, gateway, provider, language if fresh else self.known.language)
+        relay.on_opened = self._on_opened
+        relay.on_event = self._on_event
+        relay.on_closed = self._on_closed
+        relay.on_blocked = self._on_blocked
+        self._relay = relay
+        self._session = session.LiveSession(
+            floor_ms=self.known.floor_ms,
+            connections=self.known.connections,
+            pace=gateway.pace,
+            says_ended=relay.says_ended,
+            forms=relay.forms,
+            chance=random.random,
+        )
+        self._do(self._session.hear(self.spool.samples, time.monotonic()))
+
+    async def reopen(self) -> None:
+        """More sound for a record that was over: it is live again. Call before its first new frame."""
+        if self._ending:
+            await self.ended.wait()
+        await writer.submit(services.reopen, record_id=self.record_id)
+        self.status, self._ending, self._finish_at = "live", False, None
+        self.ended.clear()
+        self._session = None
+        self.spool.close()
+        self.spool = await read(open_spool, self.record_id)
+        self.spool.changed = self._on_disk
+        self.known = await read(reading.look_up, self.record_id, self.owner_id)
+        await self._listen()
+        self._refresh()
+
+    async def _proceed(self, now: float) -> None:
+        assert self._session is not None
+        if self._session.state is session.State.FAILED and self._relay is not None:
+            self._relay.gateway = await read(reading.gateway_of_user, self.owner_id)  # it may have been corrected
+        self._do(self._session.proceed(now))
+
+    async def _undo(self) -> None:
+        key = await writer.submit(reading.take_back_last, record_id=self.record_id, user_id=self.owner_id)
+        if key is not None:
+            self._taken_back.append(key)
+            self._refresh(changed=True)
+
+    async def _redo(self) -> None:
+        if self._taken_back:
+            key = self._taken_back.pop()
+            await writer.submit(services.put_back, record_id=self.record_id, key=key, user_id=self.owner_id)
+            self._refresh(changed=True)
+
+    # --- the end --------------------------------------------------------------------------------------------
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the record needs `reopen` before a new frame."""
+        return self.status in OVER
+
+    def _finish_when_safe(self) -> None:
+        if self._finish_at is None or self._ending or self.spool.durable < self._finish_at:
+            return
+        if self.is_over and self.known.is_over:
+            self._farewell()
+        else:
+            self.finish()
+
+    def finish(self) -> None:
+        """No more sound will come: get the last words, then hand the record to the library."""
+        if self._ending or self.status == "new":
+            return
+        self._ending, self.status = True, "finishing"
+        self._spawn(self._finish())
+
+    async def _finish(self) -> None:
+        await writer.submit(services.begin_finishing, record_id=self.record_id)
+        await self._listen()
+        assert self._session is not None
+        self._do(self._session.hear(self.spool.samples, time.monotonic()))
+        self._do(self._session.stop(time.monotonic()))
+
+    async def _hand_over(self) -> None:
+        """All is said and saved."""
+        await self._spooler.flush()
+        duration_ms = self.spool.safe_samples // frames.SAMPLES_PER_MS
+        await read(keep_count, self.record_id, self.spool.durable)
+        await writer.submit(services.finish, record_id=self.record_id, duration_ms=duration_ms)
+        self._farewell()
+
+    def _farewell(self) -> None:
+        self._tell_state(time.monotonic())
+        if self.page is not None:
+            self.page.say(frames.ended(url=f"/transcripts/{self.record_id}/"))
+        self.ended.set()
+
+    # --- the session's actions ------------------------------------------------------------------------------
+
+    def _on_opened(self, number: int) -> None:
+        if self._session is not None:
+            self._do(self._session.opened(number, time.monotonic()))
+
+    def _on_event(self, number: int, event: events.Event) -> None:
+        if self._session is not None:
+            self._do(self._session.event(number, event, time.monotonic()))
+
+    def _on_closed(self, number: int, event: events.Event) -> None:
+        if self._session is not None:
+            self._do(self._session.closed(number, event, time.monotonic()))
+
+    def _on_blocked(self, number: int, blocked: bool) -> None:
+        if self._session is not None and number == self._session.connection:
+            self._do(self._session.block(blocked, time.monotonic()))
+
+    def _do(self, actions: list[session.Action]) -> None:
+        relay = self._relay
+        assert relay is not None
+        for action in actions:
+            match action:
+                case session.Send(start, end):
+                    relay.send(self.spool.read(start, end))
+                case session.Show(text, start_ms):
+                    if self.page is not None:
+                        self.page.update("partial", frames.partial(text=text, start_ms=start_ms))
+                case session.Save(segment, again):
+                    self._save(segment, again=again)
+                case session.Connect(number, offset_ms):
+                    relay.connect(number, offset_ms)
+                case session.Close():
+                    relay.close()
+                case session.Commit():
+                    relay.commit()
+                case session.End(form):
+                    relay.end(form)
+                case session.Revise(key, speaker):
+                    self._revise(key, speaker)
+                case session.Fail(code, message):
+                    self._tell_failure(code, message)
+                case session.Done():
+                    self._spawn(self._hand_over())
+                case session.Merge():
+                    pass
+
+    def _revise(self, key: str, speaker: str | None) -> None:
+        future = writer.submit(services.revise_speaker, record_id=self.record_id, key=key, speaker=speaker)
+        future.add_done_callback(lambda done: done.exception())  # a label is not worth a failure
+
+    def _save(self, segment: Segment, *, again: bool) -> None:
+        """Saved before it is shown."""
+        future = writer.submit(services.save_final, record_id=self.record_id, segment=segment)
+        future.add_done_callback(lambda done: self._saved(done, segment, again=again))
+
+    def _saved(self, done: asyncio.Future[Row], segment: Segment, *, again: bool) -> None:
+        error = done.exception()
+        if isinstance(error, writer.WriterAway):
+            if self.page is not None:
+                self.page.say(frames.error(code="database", message=DATABASE))
+            self._save(segment, again=again)  # words are never given up
+            return
+        if error is not None:
+            logger.error("a final of dictation %s could not be kept", self.record_id, exc_info=error)
+            return
+        page, self.revision = self.page, self.revision + 1
+        if page is not None and page.revision is not None:
+            page.revision = self.revision
+            page.say(frames.html(revision=self.revision, html=fragments.final(segment, again=again)))
+
+    def _refresh(self, *, changed: bool = False) -> None:
+        """Give the page the whole log."""
+        self.revision += changed
+        if self.page is not None:
+            self.page.revision = None
+            self._spawn(self._snapshot(self.page))
+
+    async def _snapshot(self, page: Page) -> None:
+        """What becomes final meanwhile is in the log or is asked for once more: nothing is shown twice."""
+        while True:
+            revision = self.revision
+            html = await read(fragments.log, self.record_id)
+            if revision == self.revision:
+                break
+        page.say(frames.html(revision=revision, html=html))
+        page.revision = revision
+
+    # --- what the person is told ------------------------------------------------------------------------------
+
+    def tick(self, now: float) -> None:
+        """A few times a second."""
+        if self.page is not None and now - self.page.heard_at > SILENT_SECONDS:
+            self.page.close(RESTARTING)  # it is there no more, or its line is dead
+        if self._session is None:
+            return
+        self._do(self._session.tick(now))
+        self._tell_state(now)
+        if self.page is not None and self.status == "live" and now - self._attended_at > ATTEND_SECONDS:
+            self._attended_at = now
+            writer.collect(reading.note_attendance, (self.record_id, self.spool.safe_samples // frames.SAMPLES_PER_MS))
+
+    def _tell_state(self, now: float) -> None:
+        if self.page is None or self._session is None or self._relay is None:
+            return
+        cost = self._relay.cost
+        view, price = self._session.view(), None if cost is None else f"{cost:.4f}"
+        if (view, price) == self._told:
+            return
+        before = self._told[0] if self._told else None
+        if before is None or (before.state, before.note) != (view.state, view.note) or now - self._told_at >= 1.0:
+            self._told, self._told_at = (view, price), now
+            message = frames.state(
+                state=view.state, transcribed_ms=view.transcribed_ms, lag_ms=view.lag_ms,
+                cost=price, engine=view.engine, note=view.note,
+            )  # fmt: skip
+            self.page.update("state", message)
+
+    def _tell_failure(self, code: str, message: str) -> None:
+        if self.page is not None:
+            action = "settings" if code in ("auth", "input") else "retry"
+            self.page.say(frames.error(code=code, message=message, action=action))
+
+    # --- life -------------------------------------------------------------------------------------------------
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing goes on: no page, no connection, nothing being written."""
+        resting = self._session is None or self._session.state in (session.State.IDLE, session.State.FAILED)
+        return self.page is None and (resting or self.ended.is_set()) and not self._tasks and not self._ending_now
+
+    @property
+    def _ending_now(self) -> bool:
+        return self._ending and not self.ended.is_set()
+
+    def close(self) -> None:
+        """Let go of everything. What is on disk and in the database is all there is to it."""
+        if self._relay is not None:
+            self._relay.close()
+        self._session = None
+        for task in self._tasks:
+            task.cancel()
+        self.spool.changed = lambda: None
+        self.spool.close()
+
+    def _spawn(self, work: object) -> None:
+        task: asyncio.Task[None] = asyncio.get_running_loop().create_task(work)  # type: ignore[arg-type]
+        self._tasks.add(task)
+        task.add_done_callback(self._finished_task)
+
+    def _finished_task(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            logger.error("work of dictation %s failed", self.record_id, exc_info=task.exception())

@@ -1,0 +1,78 @@
+"""A spool again from a sealed recording, so that a dictation can go on where it ended."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from uuid import UUID
+
+import av
+from av.audio.resampler import AudioResampler
+from django.conf import settings
+
+from memweb.dictation.recording import Spool, spool_path, sync_folder
+from memweb.speech import frames
+
+
+def keep_count(record_id: UUID, count: int) -> None:
+    """Remember how many frames a recording has: its sealed file knows samples only."""
+    path = _count_path(record_id)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(".part")
+    with part.open("w") as file:
+        file.write(str(count))
+        file.flush()
+        os.fsync(file.fileno())
+    part.replace(path)
+    sync_folder(path.parent)
+
+
+def kept_count(record_id: UUID) -> int | None:
+    """How many frames the recording had when it was finished; None where that is not known."""
+    try:
+        return int(_count_path(record_id).read_text())
+    except (FileNotFoundError, ValueError):
+        return None
+
+
+def open_spool(record_id: UUID) -> Spool:
+    """The spool of this record: as it is, or made again from the sealed recording, or empty. Blocks."""
+    path = spool_path(record_id)
+    sealed = Path(settings.AUDIO_DIR) / f"{record_id}.flac"
+    if not path.exists() and sealed.exists():
+        _rebuild(path, sealed, kept_count(record_id))
+    return Spool.open(path)
+
+
+def _rebuild(path: Path, sealed: Path, count: int | None) -> None:
+    pcm = _decode(sealed)
+    samples = len(pcm) // 2
+    if not samples:
+        return
+    count = count or -(-samples // 1600)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(".part")
+    with part.open("wb") as file:
+        for number in range(count):
+            # The true bounds are gone and do not matter: the page has let go of all these frames.
+            start, end = samples * number // count, samples * (number + 1) // count
+            header = frames.FrameHeader(number, end - start, first_sample=float(start))
+            file.write(frames.build(header, pcm[2 * start : 2 * end]))
+        file.flush()
+        os.fsync(file.fileno())
+    part.replace(path)
+    sync_folder(path.parent)
+
+
+def _decode(sealed: Path) -> bytes:
+    with av.open(str(sealed), format="flac") as container:
+        resampler = AudioResampler(format="s16", layout="mono", rate=frames.RATE)
+        pieces = []
+        for frame in container.decode(audio=0):
+            pieces += [bytes(out.planes[0])[: 2 * out.samples] for out in resampler.resample(frame)]
+        pieces += [bytes(out.planes[0])[: 2 * out.samples] for out in resampler.resample(None)]
+    return b"".join(pieces)
+
+
+def _count_path(record_id: UUID) -> Path:
+    return Path(settings.SPOOL_DIR) / f"{record_id}.frames"

@@ -1,0 +1,72 @@
+"""Which gateway, and with which key: the person's own, else the operator's, else the one built in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from urllib.parse import urlencode, urlsplit, urlunsplit
+
+from django.conf import settings
+from django.core import signing
+
+INTERNAL_KEY_PREFIX = "sk-mem-app."
+_LIVE_PATH = "/serve/ws/v2/audio-stream"
+_API_SUFFIX = "/serve/api/v2"
+_TO_SOCKET = {"http": "ws", "https": "wss", "ws": "ws", "wss": "wss"}
+_TO_HTTP = {"http": "http", "https": "https", "ws": "http", "wss": "https"}
+
+
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    """A gateway's base address (no trailing slash) and the key to use with it."""
+
+    url: str
+    key: str = field(repr=False)
+    built_in: bool = False
+
+    @property
+    def name(self) -> str:
+        """How a person knows it: its host; empty for the one built in."""
+        return "" if self.built_in else (urlsplit(self.url).hostname or self.url)
+
+    @property
+    def address(self) -> str:
+        """What a record keeps: the base address; empty for the one built in."""
+        return "" if self.built_in else self.url
+
+    @property
+    def pace(self) -> float:
+        """How many times real time a backlog may be sent."""
+        return 4.0 if self.built_in else 2.0
+
+    def live_url(self, query: list[tuple[str, str]]) -> str:
+        """The address of the live socket. The key is not in it: it goes into a header."""
+        parts = urlsplit(self.url)
+        path = parts.path.removesuffix("/").removesuffix(_API_SUFFIX) + _LIVE_PATH
+        return urlunsplit((_TO_SOCKET.get(parts.scheme, "wss"), parts.netloc, path, urlencode(query), ""))
+
+    def http_url(self, path: str) -> str:
+        """The address of an HTTP endpoint below the base."""
+        parts = urlsplit(self.url)
+        base = parts.path.removesuffix("/").removesuffix(_API_SUFFIX)
+        return urlunsplit((_TO_HTTP.get(parts.scheme, "https"), parts.netloc, base + path, "", ""))
+
+
+def gateway_for(*, user_id: int, url: str = "", key: str = "") -> Gateway:
+    """The gateway of a user whose own choice, if any, is `url` and `key`."""
+    if url:
+        return Gateway(url.rstrip("/"), key)
+    if settings.GATEWAY_URL:
+        return Gateway(settings.GATEWAY_URL, settings.GATEWAY_KEY)
+    return Gateway(_own_address(), internal_key(user_id), built_in=True)
+
+
+def internal_key(user_id: int) -> str:
+    """How the app shows the built-in gateway for whom it speaks: signed, good for a day, never stored."""
+    return INTERNAL_KEY_PREFIX + signing.dumps({"u": user_id}, salt=settings.GATEWAY_SIGNING_SALT)
+
+
+def _own_address() -> str:
+    host = settings.HOST
+    if host in ("", "0.0.0.0", "::", "localhost"):  # noqa: S104
+        host = "127.0.0.1"
+    return f"http://[{host}]:{settings.PORT}" if ":" in host else f"http://{host}:{settings.PORT}"

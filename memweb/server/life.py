@@ -168,7 +168,7 @@ class Server(daphne.server.Server):  # type: ignore[misc]
     # Applications
 
     def create_application(self, protocol: Request | Socket, scope: dict[str, Any]) -> Inbox | RequestBody:
-        scope["asgi"] = {"version": "3.0", "spec_version": "2.4"}
+        scope["asgi"] = {"version": "3.0", "spec_version": "2.3"}
         scope["state"] = self._lifespan.state.copy()
         queue: Inbox | RequestBody
         if scope["type"] == "websocket":

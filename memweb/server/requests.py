@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import time
 from typing import Any
@@ -36,6 +37,7 @@ class Request(WebRequest):  # type: ignore[misc]
     async def send(self, message: Message) -> None:
         """What the application says. Waits while the network is behind; says nothing to a connection that is gone."""
         if self.finished or self.channel is None:
+            await asyncio.sleep(0)
             return
         if message["type"] == "http.response.start":
             self.server.check_headers_type(message)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import http
 import json
 import time
@@ -107,6 +108,9 @@ class Socket(WebSocketProtocol):  # type: ignore[misc]
         self.handle_reply(message)
         if not self.gate.is_open:
             await self.gate.wait()
+        elif self.state != self.STATE_OPEN:
+            # An application that only sends must not spin, nor keep the loop from telling it of the end.
+            await asyncio.sleep(0)
 
     def handle_reply(self, message: Message) -> None:
         kind = message["type"]
@@ -139,6 +143,8 @@ class Socket(WebSocketProtocol):  # type: ignore[misc]
 
     def dropConnection(self, abort: bool = False) -> None:
         self.gate.stopProducing()
+        # Aborting after both close frames would throw away ours, where it still waits to be written.
+        abort = abort and not self.wasClean
         super().dropConnection(abort)
         if not abort and self._linger is None:
             # A peer that does not read would keep an orderly close waiting for ever.

@@ -1,0 +1,137 @@
+"""Small ASGI applications for proofs about servers, by path. Run as a process by `serving.Process`."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import time
+from typing import Any
+
+SEEN: dict[str, Any] = {"disconnects": [], "sent": 0, "lifespan": []}
+
+
+async def application(scope: Any, receive: Any, send: Any) -> None:
+    if scope["type"] == "lifespan":
+        await lifespan(receive, send)
+    elif scope["type"] == "http":
+        await HTTP[scope["path"]](scope, receive, send)
+    else:
+        await receive()
+        await SOCKETS[scope["path"].split("/")[1]](scope, receive, send)
+
+
+async def failing(scope: Any, receive: Any, send: Any) -> None:
+    """An application whose startup fails."""
+    await receive()
+    await send({"type": "lifespan.startup.failed", "message": "The oven is cold."})
+
+
+async def lifespan(receive: Any, send: Any) -> None:
+    while True:
+        kind = (await receive())["type"]
+        print(kind, file=sys.stderr, flush=True)
+        await send({"type": f"{kind}.complete"})
+        if kind == "lifespan.shutdown":
+            return
+
+
+# Sockets
+
+
+async def refuse(scope: Any, receive: Any, send: Any) -> None:
+    """/refuse/<status>: the denial response."""
+    status = int(scope["path"].split("/")[2])
+    body = json.dumps({"code": status, "msg": "no"}).encode()
+    headers = [(b"content-type", b"application/json"), (b"retry-after", b"7")]
+    await send({"type": "websocket.http.response.start", "status": status, "headers": headers})
+    await send({"type": "websocket.http.response.body", "body": body})
+
+
+async def echo(scope: Any, receive: Any, send: Any) -> None:
+    await send({"type": "websocket.accept"})
+    try:
+        while (message := await receive())["type"] == "websocket.receive":
+            if message.get("text") is not None:
+                await send({"type": "websocket.send", "text": message["text"]})
+            else:
+                await send({"type": "websocket.send", "bytes": message["bytes"]})
+    finally:
+        SEEN["disconnects"].append([message.get("code"), message.get("reason")])
+
+
+async def close(scope: Any, receive: Any, send: Any) -> None:
+    """/close/<code>: accepted, then closed with a reason."""
+    await send({"type": "websocket.accept"})
+    await send({"type": "websocket.close", "code": int(scope["path"].split("/")[2]), "reason": "for a reason"})
+
+
+async def raise_(scope: Any, receive: Any, send: Any) -> None:
+    await send({"type": "websocket.accept"})
+    await receive()
+    raise ValueError("a fault of the application's")
+
+
+async def leave(scope: Any, receive: Any, send: Any) -> None:
+    await send({"type": "websocket.accept"})
+
+
+async def stuck(scope: Any, receive: Any, send: Any) -> None:
+    """Accepts, and never takes a message. Not even a cancellation ends it."""
+    await send({"type": "websocket.accept"})
+    while True:
+        try:
+            await asyncio.sleep(3600)
+        except asyncio.CancelledError:
+            SEEN["cancelled"] = True
+
+
+async def gush(scope: Any, receive: Any, send: Any) -> None:
+    """Sends for ever, counting what was taken from it."""
+    await send({"type": "websocket.accept"})
+    while True:
+        await send({"type": "websocket.send", "bytes": bytes(64 * 1024)})
+        SEEN["sent"] += 64 * 1024
+
+
+SOCKETS = {
+    "refuse": refuse, "echo": echo, "close": close, "raise": raise_, "leave": leave, "stuck": stuck, "gush": gush,
+}  # fmt: skip
+
+
+# HTTP
+
+
+async def answer(send: Any, status: int, body: bytes) -> None:
+    await send({"type": "http.response.start", "status": status, "headers": [(b"content-type", b"application/json")]})
+    await send({"type": "http.response.body", "body": body})
+
+
+async def seen(scope: Any, receive: Any, send: Any) -> None:
+    await answer(send, 200, json.dumps(SEEN).encode())
+
+
+async def count(scope: Any, receive: Any, send: Any) -> None:
+    """The length of the body, taken slowly enough to see what the server holds meanwhile."""
+    total, more = 0, True
+    while more:
+        message = await receive()
+        total, more = total + len(message["body"]), message["more_body"]
+    await answer(send, 200, str(total).encode())
+
+
+async def pour(scope: Any, receive: Any, send: Any) -> None:
+    """An endless answer."""
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    while True:
+        await send({"type": "http.response.body", "body": bytes(64 * 1024), "more_body": True})
+        SEEN["sent"] += 64 * 1024
+
+
+async def block(scope: Any, receive: Any, send: Any) -> None:
+    """A thread that does not end."""
+    asyncio.get_running_loop().run_in_executor(None, time.sleep, 3600)
+    await answer(send, 200, b"{}")
+
+
+HTTP = {"/seen": seen, "/count": count, "/pour": pour, "/block": block, "/healthz": seen}

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -16,9 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from memweb.engines import load, registry, weights, wire
+from memweb.engines import load, process, registry, weights, wire
 from memweb.engines.errors import EngineFailed, EngineMissing, UnreadableAudio
-from memweb.engines.pool import child_environment
 from memweb.speech.transcript import Segment, Word
 
 Progress = Callable[[int], None]
@@ -95,8 +93,8 @@ def transcribe(
     else:
         pieces = _sized(pcm)
     shown = _Shown(progress, duration_ms)
-    with _child() as (reading, writing, process):
-        yield from _conversation(reading, writing, hello, pieces, shown, yield_to_live or load.live_is_late, process)
+    with _child() as (reading, writing, child):
+        yield from _conversation(reading, writing, hello, pieces, shown, yield_to_live or load.live_is_late, child)
     shown.at(100)
 
 
@@ -107,14 +105,14 @@ def _conversation(
     pieces: Iterator[bytes],
     shown: _Shown,
     late: Callable[[], bool],
-    process: subprocess.Popen[bytes],
+    child: subprocess.Popen[bytes],
 ) -> Iterator[Segment]:
     _write(writing, hello)
     count = 0
     while True:
         frame = _read(reading)
         if frame is None:
-            raise EngineFailed(f"The speech engine stopped while it read (code {process.wait()}). Try again.")
+            raise EngineFailed(f"The speech engine stopped while it read (code {child.wait()}). Try again.")
         head = frame[0]
         if head["t"] == "done":
             return
@@ -124,7 +122,7 @@ def _conversation(
             piece = next(pieces, None)
             _write(writing, {"t": "end"} if piece is None else {"t": "audio"}, piece or b"")
         elif head["t"] in ("line", "at"):
-            shown.done(head.get("end_ms", head.get("ms", 0)), head["total_ms"])
+            shown.done(head["end_ms"] if head["t"] == "line" else head["ms"], head["total_ms"])
             if head["t"] == "line":
                 yield _segment(str(count), head)
                 count += 1
@@ -187,16 +185,15 @@ def _sized(pcm: Iterable[bytes]) -> Iterator[bytes]:
 def _child() -> Iterator[tuple[BinaryIO, BinaryIO, subprocess.Popen[bytes]]]:
     """A reader process, ended with the block however it ends."""
     ours, theirs = socket.socketpair()
-    command = [sys.executable, "-m", "memweb.engines.reader"]
     with ours:
         with theirs:
-            process = subprocess.Popen(command, stdin=theirs, stdout=subprocess.DEVNULL, env=child_environment())
+            child = process.spawn("reader", link=theirs)
         try:
             with ours.makefile("rb") as reading, ours.makefile("wb") as writing:
-                yield reading, writing, process
+                yield reading, writing, child
         finally:
-            process.kill()
-            process.wait()
+            child.kill()
+            child.wait()
 
 
 def _read(reading: BinaryIO) -> wire.Frame | None:

@@ -41,7 +41,7 @@ class _Stream:
     def __init__(self, transcriber: Any) -> None:
         self._owner = transcriber
         self._lib = transcriber._lib
-        self._handle = self._check(self._lib.moonshine_create_stream(transcriber._handle, 0))
+        self._handle: int | None = self._check(self._lib.moonshine_create_stream(transcriber._handle, 0))
         self._check(self._lib.moonshine_start_stream(transcriber._handle, self._handle))
 
     def add(self, samples: Samples) -> None:
@@ -87,7 +87,7 @@ class Moonshine:
     """The bundled English model, loaded. Shared by every ear: a second one brings no speed."""
 
     name = "moonshine-tiny-en"
-    intervals = (0.5, 1.0, 2.0)
+    intervals: tuple[float, ...] = (0.5, 1.0, 2.0)
 
     def __init__(self) -> None:
         from moonshine_voice import ModelArch, get_model_path
@@ -126,7 +126,7 @@ class MoonshineEar:
 
     def hear(self, pcm: bytes) -> list[int]:
         """Take s16le PCM; return the ms at which lines opened. Never decodes."""
-        samples = np.frombuffer(pcm, dtype="<i2").astype(np.float32) / 32768
+        samples = np.frombuffer(pcm, dtype="<i2").astype(np.float32) / np.float32(32768)
         self._pending.append(samples)
         self.heard += len(samples)
         self._vad.add(samples)

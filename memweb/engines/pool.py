@@ -8,18 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import socket
 import subprocess
-import sys
 import time
-from pathlib import Path
 from typing import Protocol
 from weakref import WeakKeyDictionary
 
 from django.conf import settings
 
-from memweb.engines import load, wire
+from memweb.engines import load, process, wire
 from memweb.engines.errors import AtCapacity, EngineMissing
 
 log = logging.getLogger(__name__)
@@ -30,7 +27,6 @@ TOO_MANY_CRASHES = 4
 CRASH_WINDOW_S = 30.0
 WEIGHTS = {"moonshine": 1, "whisper": 2}
 """Live places one stream of an engine takes."""
-_KEPT_ENVIRONMENT = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES", "CUDA_PATH")
 
 
 class Client(Protocol):
@@ -49,20 +45,6 @@ class Client(Protocol):
 
     @property
     def lag_ms(self) -> int: ...
-
-
-def child_environment() -> dict[str, str]:
-    """What an engine process may know: where Python and its libraries are, and no secret of ours."""
-    kept = {name: os.environ[name] for name in _KEPT_ENVIRONMENT if name in os.environ}
-    root = str(Path(__file__).resolve().parents[2])
-    paths = [root, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
-    threads = str(os.cpu_count() or 1)
-    return kept | {
-        "PYTHONPATH": os.pathsep.join(paths),
-        "OMP_NUM_THREADS": threads,
-        "OPENBLAS_NUM_THREADS": "1",
-        "HF_HUB_OFFLINE": "1",
-    }
 
 
 class WorkerProcess:
@@ -120,7 +102,7 @@ class WorkerProcess:
     async def _start(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         ours, theirs = socket.socketpair()
         with theirs:
-            self._process = await asyncio.to_thread(_spawn, self.kind, theirs)
+            self._process = await asyncio.to_thread(process.spawn, "worker", self.kind, link=theirs)
         reader, writer = await asyncio.open_connection(sock=ours)
         writer.write(wire.pack({"t": "hello"} | self._hello))
         return reader, writer
@@ -163,11 +145,6 @@ class WorkerProcess:
         await asyncio.gather(self._task, return_exceptions=True)
         if self._process is not None:
             await asyncio.to_thread(self._ended)
-
-
-def _spawn(kind: str, link: socket.socket) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "memweb.engines.worker", kind]
-    return subprocess.Popen(command, stdin=link, stdout=subprocess.DEVNULL, env=child_environment())
 
 
 class Pool:

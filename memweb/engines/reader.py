@@ -44,10 +44,14 @@ def blocks(pieces: Iterable[bytes]) -> Iterator[tuple[int, Samples]]:
         held = np.concatenate((held, np.frombuffer(data[:cut], dtype="<i2")))
         while len(held) >= BLOCK:
             end = _quietest(held[:BLOCK])
-            yield first, held[:end].astype(np.float32) / 32768
+            yield first, _floats(held[:end])
             held, first = held[end:], first + end
     if len(held):
-        yield first, held.astype(np.float32) / 32768
+        yield first, _floats(held)
+
+
+def _floats(samples: npt.NDArray[np.int16]) -> Samples:
+    return samples.astype(np.float32) / np.float32(32768)
 
 
 def _quietest(samples: npt.NDArray[np.int16]) -> int:

@@ -18,6 +18,7 @@ from typing import Any
 
 from django.conf import settings
 
+from memweb.engines import process
 from memweb.engines.errors import EngineMissing, WeightsBroken
 
 NAME = "whisper-base"
@@ -63,7 +64,7 @@ def ensure(progress: Progress | None = None) -> Path:
 
 def hello() -> dict[str, Any]:
     """What an engine process must be told to load the model. Raises as `ensure` does."""
-    return {"model_dir": str(ensure()), "threads": os.cpu_count() or 1}
+    return {"model_dir": str(ensure()), "threads": process.threads()}
 
 
 def installed() -> bool:

@@ -56,7 +56,7 @@ def speaks_only_english(model: Any) -> bool:
 
 def samples_of(pcm: bytes) -> Samples:
     """s16le PCM as float32 from -1 to 1."""
-    return np.frombuffer(pcm, dtype="<i2").astype(np.float32) / 32768
+    return np.frombuffer(pcm, dtype="<i2").astype(np.float32) / np.float32(32768)
 
 
 def spoken(words: Any, offset_ms: int) -> list[Spoken]:
@@ -76,7 +76,7 @@ def spoken(words: Any, offset_ms: int) -> list[Spoken]:
 class Whisper:
     """A loaded model, shared by every ear."""
 
-    intervals = (2.0, 4.0)
+    intervals: tuple[float, ...] = (2.0, 4.0)
 
     def __init__(self, folder: str, threads: int) -> None:
         self.name = Path(folder).name

@@ -20,10 +20,9 @@ class Page {
     this.choices = new Choices(element.dataset);
     this.view = new View((action) => this.act(action));
     this.recovery = new Recovery(store, {
-      waits: (sid, ms) => this.unfinished.waits(sid, ms),
-      recovered: (sid, ms, url) => this.#recovered(sid, ms, url),
+      recovered: (ms, url) => this.#recovered(ms, url),
     });
-    this.unfinished = new Unfinished($('unfinished'), { recovery: this.recovery, store });
+    this.unfinished = new Unfinished(element, { recovery: this.recovery, store });
     this.recorder = new Recorder({
       store,
       worklet: element.dataset.worklet,
@@ -52,9 +51,9 @@ class Page {
     else if (message.t === 'html') this.view.html(message.html);
   }
 
-  #recovered(sid, ms, url) {
+  #recovered(ms, url) {
     this.view.notice(`Recovered ${span(ms)}.`, url);
-    this.unfinished.recovered(sid);
+    this.unfinished.recovered();
   }
 
   /** Do what a button, a key or a note asks for. */
@@ -107,6 +106,7 @@ class Page {
     this.#show();
     await this.microphones();
     this.choices.bind($('device'), 'device', () => this.recorder.reopen());
+    await this.unfinished.hideLive();
     await this.recovery.run();
   }
 

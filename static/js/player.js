@@ -1,7 +1,7 @@
 // @ts-check
 /** The player of a record: sound, position and text in one step. */
 import { Choices } from './choices.js';
-import { Reader } from './reading.js';
+import './reading.js';
 import { focusOf } from './shortcuts.js';
 import { Sound, asked, otherRate, spoken } from './sound.js';
 import { Waveform } from './waveform.js';
@@ -61,10 +61,10 @@ class Player extends HTMLElement {
   #drawing = 0;
 
   connectedCallback() {
-    const [audio, text] = [this.querySelector('audio'), document.getElementById('text')];
+    const [audio, text] = [this.querySelector('audio'), document.querySelector('mem-text')];
     if (!audio || !text) return;
     this.sound = new Sound(audio, Number(this.querySelector('.scrub')?.ariaValueMax));
-    this.reader = new Reader(text);
+    this.reader = text.reader;
     this.dial = new Dial(this, this.sound);
     this.singleKeys = new Choices({ singleKeys: document.body.dataset.singleKeys }).all.singleKeys;
     this.#over = new AbortController();
@@ -77,7 +77,6 @@ class Player extends HTMLElement {
     this.#over.abort();
     cancelAnimationFrame(this.#drawing);
     this.dial?.wave.stop();
-    this.reader?.stop();
   }
 
   /** @param {HTMLAudioElement} audio @param {HTMLElement} text @param {AddEventListenerOptions} until */

@@ -141,6 +141,19 @@ export class Reader {
 
 const behavior = () => (matchMedia('(prefers-reduced-motion: reduce)').matches ? 'instant' : 'smooth');
 
+/** The text of a record: it has its Reader, with a player or without one. */
+class Text extends (globalThis.HTMLElement ?? Object) {
+  /** @type {Reader | undefined} */ reader;
+
+  connectedCallback() {
+    this.reader = new Reader(this);
+  }
+
+  disconnectedCallback() {
+    this.reader?.stop();
+  }
+}
+
 /** Give each word of a segment a place of its own to click and to mark. @param {HTMLElement} segment */
 function spread(segment) {
   if (segment.firstElementChild) return;
@@ -156,3 +169,5 @@ function spread(segment) {
   });
   segment.replaceChildren(...parts);
 }
+
+if (globalThis.customElements) customElements.define('mem-text', Text);

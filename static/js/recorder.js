@@ -5,6 +5,7 @@
  */
 
 import { readHeader, SAMPLES_PER_MS, wavOf } from './frames.js';
+import { clock, holdSession, socketOf } from './line.js';
 import { Microphone, reasonOf } from './microphone.js';
 import { Uplink } from './uplink.js';
 import { uuid7 } from './words.js';
@@ -15,30 +16,9 @@ const FRAMES_PER_MINUTE = 600;
 export const WARN_UNSENT = 30 * FRAMES_PER_MINUTE;
 export const MOST_UNSENT = 120 * FRAMES_PER_MINUTE;
 const MOST_QUOTA = 0.8;
-const REFUSALS = { 4401: 'signed_out', 4403: 'foreign', 4404: 'foreign', 4409: 'taken', 4413: 'failed' };
-
-const clock = {
-  now: () => performance.now(),
-  random: Math.random,
-  after(ms, call) {
-    const id = setTimeout(call, ms);
-    return () => clearTimeout(id);
-  },
-};
-
-/** The page socket of a session. @param {string} sid */
-export const socketOf = (sid) => new WebSocket(`${location.origin.replace(/^http/, 'ws')}/ws/dictation/${sid}/`);
-
-/** Hold a session for this tab. @returns {Promise<(() => void) | null>} what lets go of it; null when another tab has it */
-export function holdSession(sid) {
-  if (!navigator.locks) return Promise.resolve(() => {});
-  return new Promise((resolve) => {
-    navigator.locks.request(`memweb.session.${sid}`, { ifAvailable: true }, (lock) => {
-      if (!lock) return resolve(null);
-      return new Promise((release) => resolve(release));
-    });
-  });
-}
+const REFUSALS = { 4401: 'signed_out', 4403: 'foreign', 4404: 'foreign', 4409: 'taken', 4413: 'refused' };
+/** Said just before the socket is closed with a code that says the same. */
+const TOLD_BY_CLOSING = new Set(['signed_out', 'not_yours', 'taken_over']);
 
 const nothingYet = () => ({
   phase: 'idle', problem: null, trouble: null, device: '', line: false, everUp: false, server: '', note: '', engine: '',
@@ -307,6 +287,7 @@ export class Recorder {
   }
 
   async #trouble({ code, message, action, fatal }) {
+    if (TOLD_BY_CLOSING.has(code)) return undefined;
     const problem = message ? { code, message, action } : null;
     if (!fatal) return this.#change({ trouble: problem });
     this.#change({ problem, phase: this.isActive ? 'paused' : this.facts.phase });

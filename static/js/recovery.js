@@ -1,24 +1,15 @@
-/** What earlier visits left behind: frames go up by themselves, and an unfinished session can be finished from here. */
+/** What earlier visits left behind goes up by itself. */
 
-import { holdSession, socketOf } from './recorder.js';
+import { clock, holdSession, socketOf } from './line.js';
 import { Uplink } from './uplink.js';
 
 const FRAME_MS = 100;
 const OLDEST_MS = 30 * 24 * 3600 * 1000;
 
-const clock = {
-  now: () => performance.now(),
-  random: Math.random,
-  after(ms, call) {
-    const id = setTimeout(call, ms);
-    return () => clearTimeout(id);
-  },
-};
-
 export class Recovery {
   #running = new Map();
 
-  /** @param {object} store @param {{recovered: (sid: string, ms: number) => void, waits: (sid: string, ms: number) => void}} on */
+  /** @param {object} store @param {{recovered: (ms: number, url: string) => void}} on */
   constructor(store, on) {
     Object.assign(this, { store, on });
   }
@@ -37,20 +28,11 @@ export class Recovery {
     await this.#running.get(sid);
   }
 
-  /** Finish a session that the server holds. @returns {Promise<string>} the address of its record */
-  async finish(sid) {
-    await this.settled(sid);
-    const known = await this.store.session(sid);
-    const session = { started: Date.now(), made: 0, samples: 0, title: '', language: '', provider: '', rate: 0, ...known };
-    return this.#carry({ ...session, sid, finishing: true });
-  }
-
   #hand(session, frames) {
     const done = this.#carry(session).then((url) => {
-      if (url !== null && frames > 0) this.on.recovered(session.sid, frames * FRAME_MS, url);
+      if (url !== null && frames > 0) this.on.recovered(frames * FRAME_MS, url);
     });
     this.#running.set(session.sid, done);
-    if (frames > 0) this.on.waits(session.sid, frames * FRAME_MS);
     return done;
   }
 

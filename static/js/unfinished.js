@@ -1,35 +1,51 @@
-/** The list of sessions that were not finished: finish, download, or discard in two steps. */
+/** The list of sessions that were not finished: finish, go on, download, or discard in two steps. */
+
+import { clock } from './words.js';
 
 export class Unfinished {
-  /** @param {HTMLElement} section @param {{recovery: object, store: object}} parts */
-  constructor(section, { recovery, store }) {
-    Object.assign(this, { section, recovery, store });
-    section.addEventListener('click', (event) => {
+  /** @param {HTMLElement} page that holds the list, which may be replaced @param {{recovery: object, store: object}} parts */
+  constructor(page, { recovery, store }) {
+    Object.assign(this, { recovery, store });
+    page.addEventListener('click', (event) => {
       const button = event.target.closest('[data-does]');
       if (button) this.#act(button.dataset.does, button.closest('[data-sid]'));
     });
+    page.addEventListener('submit', (event) => this.#finish(event));
+    this.#measure();
+  }
+
+  get section() {
+    return document.getElementById('unfinished');
+  }
+
+  #measure() {
+    for (const place of document.querySelectorAll('[data-ms]')) place.textContent = clock(Number(place.dataset.ms));
   }
 
   #row(sid) {
     return this.section.querySelector(`[data-sid="${sid}"]`);
   }
 
-  /** Sound of that session waits on this device for the line. */
-  waits(sid, ms) {
-    const row = this.#row(sid);
-    if (row) row.dataset.waits = ms;
+  /** A session that goes on in another tab is not unfinished. */
+  async hideLive() {
+    const { held = [] } = (await navigator.locks?.query()) ?? {};
+    for (const { name } of held) this.#row(name.replace('memweb.session.', ''))?.remove();
+    this.#hideEmpty();
+  }
+
+  #hideEmpty() {
+    this.section.hidden = this.section.querySelector('li') === null;
   }
 
   /** That sound is on the server now: the list may have one more entry, and lengths have changed. */
-  recovered() {
-    htmx.ajax('GET', location.href, { target: '#unfinished', select: '#unfinished', swap: 'outerHTML' });
+  async recovered() {
+    await htmx.ajax('GET', location.href, { target: '#unfinished', select: '#unfinished', swap: 'outerHTML' });
+    this.#measure();
   }
 
   async #act(does, row) {
     const sid = row.dataset.sid;
     const acts = {
-      finish: () => this.#finish(row, sid),
-      download: () => this.#download(sid),
       'ask-discard': () => this.#ask(row, true),
       keep: () => this.#ask(row, false),
       discard: () => this.#discard(row, sid),
@@ -44,21 +60,19 @@ export class Unfinished {
     (sure ? asking : doing).querySelector('button').focus();
   }
 
-  async #finish(row, sid) {
+  /** What waits on this device belongs to the recording: it goes up first. */
+  async #finish(event) {
+    event.preventDefault();
+    const row = event.target.closest('[data-sid]');
     row.setAttribute('aria-busy', 'true');
-    const url = await this.recovery.finish(sid);
-    if (url) location.assign(url);
-    else row.removeAttribute('aria-busy');
-  }
-
-  #download(sid) {
-    location.assign(`/dictation/${sid}/audio/`);
+    await this.recovery.settled(row.dataset.sid);
+    event.target.submit();
   }
 
   async #discard(row, sid) {
     await htmx.ajax('POST', `/transcripts/${sid}/bin/`, { swap: 'none', values: { as: 'card' } });
     await this.store.forget(sid).catch(() => {});
     row.remove();
-    this.section.hidden = this.section.querySelector('li') === null;
+    this.#hideEmpty();
   }
 }

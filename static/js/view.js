@@ -22,7 +22,6 @@ export class View {
   constructor(act) {
     this.follow = new Follow($('jump'));
     $('note-action').addEventListener('click', () => act(this.#does));
-    for (const place of document.querySelectorAll('[data-ms]')) place.textContent = clock(Number(place.dataset.ms));
     say($('today'), new Intl.DateTimeFormat(undefined, { weekday: 'long', day: 'numeric', month: 'long' }).format());
   }
 

@@ -39,6 +39,7 @@ export const PROBLEMS = {
   taken: ['Open elsewhere', 'Nothing is lost', 'Another tab has this session.', 'Use it here', 'retry'],
   signed_out: ['Signed out', 'Nothing is lost', 'You are signed out. What is not sent yet waits on this device.', 'Sign in', 'sign-in'],
   foreign: ['Not yours', '', 'This session belongs to somebody else.', 'Start anew', 'anew'],
+  refused: ['Problem', 'Nothing is lost', 'The server would not go on with this page.', 'Try again', 'retry'],
   hole: ['Problem', 'Part is missing', 'The server asks for sound this browser no longer has.', 'Download the rest', 'download'],
   local_full: ['Stopped', 'Nothing is lost', 'This device has no room for more unsent sound.', 'Download audio', 'download'],
   long_unsent: ['Stopped', 'Nothing is lost', 'Two hours wait unsent on this device. Recording stopped.', 'Download audio', 'download'],

@@ -1,0 +1,25 @@
+/** What ties a session to this browser: its socket, its clock, and the lock that keeps other tabs away. */
+
+/** The clock of the page, as uplink.js wants it. */
+export const clock = {
+  now: () => performance.now(),
+  random: Math.random,
+  after(ms, call) {
+    const id = setTimeout(call, ms);
+    return () => clearTimeout(id);
+  },
+};
+
+/** The page socket of a session. @param {string} sid */
+export const socketOf = (sid) => new WebSocket(`${location.origin.replace(/^http/, 'ws')}/ws/dictation/${sid}/`);
+
+/** Hold a session for this tab. @returns {Promise<(() => void) | null>} what lets go of it; null when another tab has it */
+export function holdSession(sid) {
+  if (!navigator.locks) return Promise.resolve(() => {});
+  return new Promise((resolve) => {
+    navigator.locks.request(`memweb.session.${sid}`, { ifAvailable: true }, (lock) => {
+      if (!lock) return resolve(null);
+      return new Promise((release) => resolve(release));
+    });
+  });
+}

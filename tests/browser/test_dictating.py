@@ -1,0 +1,81 @@
+"""Dictation in a real browser: words while speaking, a record at the end, and every sample of it on the server."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from tests.browser.driving import assert_one_recording, browser, frames_of, wait
+from tests.running import RunningServer
+
+pytestmark = [pytest.mark.browser, pytest.mark.speech]
+
+
+def test_words_appear_while_speech_goes_on_and_finishing_lands_on_the_record(
+    server: RunningServer, two_cities: Path
+) -> None:
+    with browser(server, two_cities) as driven:
+        page = driven.open()
+        driven.press("Start dictating")
+        driven.wait_for_state("listening")
+        interim = page.locator("#interim")
+        wait(lambda: interim.inner_text() or driven.text, "the first words")
+        assert len(driven.made) < 110, "the first words came when the speech was nearly over"
+        wait(lambda: "best of times" in driven.text.lower(), "the first phrase", lambda: driven.text)
+        driven.wait_for_frames(115)
+        session = driven.session()
+        driven.press("Finish")
+        page.wait_for_url("**/transcripts/**", timeout=60_000)
+        assert page.url == f"{server.url}/transcripts/{session}/"
+        assert "best of times" in page.locator("main").inner_text().lower()
+        assert driven.errors == []
+
+
+def test_the_file_on_the_server_is_every_frame_of_the_browser(server: RunningServer, two_cities: Path) -> None:
+    with browser(server, two_cities) as driven:
+        page = driven.open()
+        driven.press("Start dictating")
+        driven.wait_for_frames(20)
+        driven.press("Pause")
+        driven.wait_for_state("paused")
+        driven.press("Resume")
+        driven.wait_for_frames(40)
+        session = driven.session()
+        driven.press("Finish")
+        page.wait_for_url("**/transcripts/**", timeout=60_000)
+        driven.pump()
+    made = b"".join(driven.made[number] for number in sorted(driven.made))
+    assert hashlib.sha256(driven.spool(session)).digest() == hashlib.sha256(made).digest()
+    found = frames_of(made)
+    assert_one_recording(found)
+    assert sum(frame.header.is_last_of_stretch for frame in found) == 2
+
+
+def test_interim_words_are_never_announced(server: RunningServer, two_cities: Path) -> None:
+    with browser(server, two_cities) as driven:
+        page = driven.open()
+        log, interim = page.get_by_role("log", name="Transcript"), page.locator("#interim")
+        page.evaluate(_WATCH_THE_LOG)
+        driven.press("Start dictating")
+        wait(lambda: interim.inner_text(), "interim words")
+        wait(lambda: driven.text, "a final")
+        assert interim.get_attribute("aria-hidden") == "true"
+        assert log.locator("#interim").count() == 0
+        assert log.get_attribute("aria-live") == "polite"
+        added = page.evaluate("window.testsAdded")
+        assert added
+        assert all(kind == "P" for kind in added), "only finals may enter the log"
+        assert page.locator("[role=status]").count() == 1
+        assert "Listening" in page.get_by_role("status").inner_text()
+
+
+_WATCH_THE_LOG = """() => {
+  window.testsAdded = [];
+  new MutationObserver((changes) => {
+    for (const { addedNodes } of changes) for (const node of addedNodes) {
+      if (node.nodeType === 1) window.testsAdded.push(node.nodeName);
+    }
+  }).observe(document.getElementById('log'), { childList: true });
+}"""

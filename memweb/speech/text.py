@@ -16,10 +16,11 @@ _CONTROLS = re.compile("[\x01-\x08\x0b-\x1f\x7f-\x9f]")
 _TURNERS = re.compile("[\u202a-\u202e\u2066-\u2069]")
 _SPACE = re.compile(r"\s+")
 
-# Scripts written without spaces between words.
-_UNSPACED = r"\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3000-\u30ff\u31f0-\u31ff\u3400-\u9fff\uf900-\ufaff\uff00-\uffef"
-_UNSPACED_END = re.compile(rf"[{_UNSPACED}\U00020000-\U0003ffff]$")
-_UNSPACED_START = re.compile(rf"[{_UNSPACED}\U00020000-\U0003ffff]")
+# Scripts written without spaces between words; those of CJK may break between any two characters.
+CJK = r"\u3000-\u30ff\u31f0-\u31ff\u3400-\u9fff\uf900-\ufaff\uff00-\uffef\U00020000-\U0003ffff"
+_UNSPACED = rf"\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff{CJK}"
+_UNSPACED_END = re.compile(rf"[{_UNSPACED}]$")
+_UNSPACED_START = re.compile(rf"[{_UNSPACED}]")
 _SENTENCE_END = re.compile(r"[.!?…。！？؟।][\"'”’»)\]]*$")
 # Words that hardly ever open with a capital inside a sentence; "I" and names are not among them.
 _JOINING = re.compile(

@@ -139,3 +139,20 @@ def test_nothing_a_provider_sends_raises_or_cannot_be_stored(
 def test_no_bytes_and_no_text_raise(provider: str, message: str | bytes) -> None:
     for event in live_client(provider).read(message):
         assert_storable(event)
+
+
+def test_numbers_that_are_none_count_as_missing() -> None:
+    words = [
+        {"text": "one", "start": 10**400, "end": float("nan"), "confidence": float("inf"), "word_is_final": True},
+        {"text": "two", "start": 10**15, "end": True, "confidence": 7},
+        {"text": "three", "start": -5, "end": 20, "confidence": -7},
+    ]
+    turn = {"type": "Turn", "turn_order": 10**12, "end_of_turn": True, "transcript": "one two three", "words": words}
+    (event,) = live_client("assemblyai").read(json.dumps(turn))
+    assert isinstance(event, Final)
+    assert event.segment.key == "0"
+    assert event.segment.words == (
+        Word("one", 0, 0, None, estimated=True),
+        Word("two", 0, 0, 1.0, estimated=True),
+        Word("three", 0, 20, 0.0),
+    )

@@ -164,6 +164,7 @@ class RunningServer:
         return (
             sys.executable, "-m", "uvicorn", "memweb.asgi:application", "--host", "127.0.0.1", "--port", str(self.port),
             "--ws", "websockets-sansio", "--lifespan", "on", "--no-access-log", "--timeout-graceful-shutdown", "5",
+            "--ws-per-message-deflate", "false", "--ws-max-size", str(256 * 1024),
         )  # fmt: skip
 
     def _spawn(self, *command: str) -> subprocess.Popen[bytes]:

@@ -1,0 +1,49 @@
+"""A real server with the built-in gateway, on either ASGI server, and real speech for it."""
+
+from __future__ import annotations
+
+import wave
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from memweb.engines.resample import Resampler
+from tests.running import RunningServer
+
+SECONDS = 14
+"""Of the recording that is streamed: five sentences' worth."""
+WORDS = ("best of times", "worst of times", "age of wisdom", "age of foolishness", "epoch of belief")
+
+
+@pytest.fixture(scope="session")
+def gateway(shared_server: RunningServer) -> RunningServer:
+    """The server memweb starts."""
+    return shared_server
+
+
+@pytest.fixture(scope="session", params=["daphne", "uvicorn"])
+def either_gateway(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    """The server memweb starts, and the one operators may choose instead."""
+    if request.param == "daphne":
+        yield request.getfixturevalue("shared_server")
+        return
+    with RunningServer(tmp_path_factory.mktemp("uvicorn"), server="uvicorn") as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def two_cities(wheel_speech: dict[str, Path]) -> bytes:
+    """14 s of clear English, s16le 16 kHz mono."""
+    with wave.open(str(wheel_speech["two_cities"])) as recording:
+        rate = recording.getframerate()
+        resampler = Resampler(rate)
+        return resampler.feed(recording.readframes(SECONDS * rate)) + resampler.flush()
+
+
+@pytest.fixture(scope="session")
+def two_cities_48k(wheel_speech: dict[str, Path]) -> bytes:
+    """The same as it was recorded: s16le 48 kHz mono."""
+    with wave.open(str(wheel_speech["two_cities"])) as recording:
+        assert recording.getframerate() == 48000
+        return recording.readframes(SECONDS * 48000)

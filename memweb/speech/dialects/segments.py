@@ -76,6 +76,10 @@ class SegmentBook:
             told.segment = replace(told.segment, speaker=speaker, words=words or told.segment.words)
         return index < self.next
 
+    def knows(self, index: int | None) -> bool:
+        """Whether this segment was told, as far back as is remembered."""
+        return index is not None and self._by_index(index) is not None
+
     def _by_index(self, index: int) -> _Told | None:
         return next((told for told in self._recent if told.segment.key == str(index)), None)
 
@@ -94,7 +98,7 @@ def _merge(known: Segment, new: Segment, timed: bool) -> Segment:
         text=new.text,
         start_ms=new.start_ms if timed else known.start_ms,
         end_ms=new.end_ms if timed else known.end_ms,
-        words=new.words or known.words,
+        words=new.words or (known.words if _same(known.text, new.text) else ()),
         speaker=new.speaker or known.speaker,
         language=new.language or known.language,
     )

@@ -116,7 +116,6 @@ def assert_storable(event: Event) -> None:
         assert word.confidence is None or 0 <= word.confidence <= 1
     if isinstance(event, Final):
         assert 0 <= event.segment.start_ms <= event.segment.end_ms <= 2_000_000_000
-        assert event.segment.text
     if isinstance(event, Failed | Warned):
         assert len(event.message) <= 300
 

@@ -106,7 +106,7 @@ class AssemblyAIClient:
     def _told(
         self, kind: str, text: str, words: tuple[Word, ...], frame: Frame, order: int | None = None
     ) -> tuple[Event, ...]:
-        if not text:
+        if not text and not self._book.knows(order):
             return (Partial(""),)
         start_ms, end_ms = placed(frame, words)
         segment = Segment(

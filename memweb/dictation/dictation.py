@@ -244,11 +244,11 @@ class Dictation:
         return self.status in OVER
 
     def _finish_when_safe(self) -> None:
-        if self._finish_at is None or self._ending or self.spool.durable < self._finish_at:
+        if self._finish_at is None or self.spool.durable < self._finish_at:
             return
-        if self.is_over and self.known.is_over:
+        if self.ended.is_set() or (self.is_over and self.known.is_over):
             self._farewell()
-        else:
+        elif not self._ending:
             self.finish()
 
     def finish(self) -> None:

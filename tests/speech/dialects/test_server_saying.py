@@ -316,9 +316,16 @@ def test_elevenlabs_says_a_failure_in_a_frame_of_its_kind(code: str) -> None:
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
-def test_a_warning_keeps_its_code(provider: str) -> None:
-    (frame,) = server_of(provider).says(Warned("lag", "2000"))
-    assert live_client(provider).read(frame) == (Warned("lag", "2000"),)
+def test_a_warning_is_in_words_and_keeps_its_code(provider: str) -> None:
+    for warned, words in (
+        (Warned("lag", "2400"), "The words are 2.4 s behind the voice."),
+        (Warned("lag", "0"), "The words have caught up."),
+        (Warned("lag", "much"), "much"),
+        (Warned("other", "Something odd."), "Something odd."),
+    ):
+        (frame,) = server_of(provider).says(warned)
+        assert json.loads(frame)["warning"] == words
+        assert live_client(provider).read(frame) == (warned,)
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)

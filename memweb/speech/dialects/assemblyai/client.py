@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from memweb.speech.dialects import failures, wire
+from memweb.speech.dialects import failures, warning, wire
 from memweb.speech.dialects.contract import LiveOptions
 from memweb.speech.dialects.languages import base_language
 from memweb.speech.dialects.segments import SegmentBook
@@ -145,7 +145,7 @@ class AssemblyAIClient:
         return tuple(revisions)
 
     def _warned(self, frame: Frame) -> tuple[Event, ...]:
-        return (Warned(wire.shortened(frame.get("code"), 40) or "provider", wire.shortened(frame.get("warning"))),)
+        return (warning.read(frame),)
 
     def _failed(self, frame: Frame) -> tuple[Event, ...]:
         if self._ending and frame.get("error_code") == REFUSED_END:

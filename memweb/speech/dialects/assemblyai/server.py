@@ -31,7 +31,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, cast
 
-from memweb.speech.dialects import ending, wire
+from memweb.speech.dialects import ending, warning, wire
 from memweb.speech.dialects.contract import (
     Audio,
     Bad,
@@ -178,7 +178,7 @@ class AssemblyAIServer:
             settings = read_settings(query)
             _refuse_language(query)
         except RefusedParameter as refusal:
-            return [Bad(None, "input", refusal.message, False, [_warning(3006, refusal.message, "input")])]
+            return [Bad(None, "input", refusal.message, False, [_warning(3006, Warned("input", refusal.message))])]
         partials = {"disable_partial_transcripts", "include_partial_turns"} & query.keys()
         self.settings = replace(
             self.settings,
@@ -198,7 +198,7 @@ class AssemblyAIServer:
         if isinstance(event, Failed):
             return [_error(CLOSING[event.code], event.message)]
         if isinstance(event, Warned):
-            return [_warning(1000, event.message, event.code)]
+            return [_warning(1000, event)]
         return []
 
     def _start(self, at_ms: int) -> list[str]:
@@ -276,8 +276,8 @@ def _error(code: int, message: str) -> str:
     return wire.dump({"type": "Error", "error": message, "error_code": code})
 
 
-def _warning(number: int, message: str, code: str) -> str:
-    return wire.dump({"type": "Warning", "warning_code": number, "warning": message, "code": code})
+def _warning(number: int, event: Warned) -> str:
+    return wire.dump({"type": "Warning", "warning_code": number, **warning.fields(event)})
 
 
 def _fatal(message: str) -> Bad:

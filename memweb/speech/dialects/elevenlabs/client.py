@@ -6,7 +6,7 @@ from base64 import b64encode
 from collections.abc import Callable
 from typing import Any
 
-from memweb.speech.dialects import failures, wire
+from memweb.speech.dialects import failures, warning, wire
 from memweb.speech.dialects.contract import LiveOptions
 from memweb.speech.dialects.languages import base_language
 from memweb.speech.dialects.segments import SegmentBook
@@ -140,7 +140,7 @@ class ElevenLabsClient:
         return (SpeakersMerged(gone, kept),) if gone and kept else ()
 
     def _warned(self, frame: Frame) -> tuple[Event, ...]:
-        return (Warned(wire.shortened(frame.get("code"), 40) or "provider", wire.shortened(frame.get("warning"))),)
+        return (warning.read(frame),)
 
     def _nothing(self, frame: Frame) -> tuple[Event, ...]:
         return ()

@@ -27,7 +27,7 @@ import math
 from collections.abc import Mapping
 from typing import Any, Literal, cast
 
-from memweb.speech.dialects import ending, wire
+from memweb.speech.dialects import ending, warning, wire
 from memweb.speech.dialects.contract import Audio, Bad, Command, Commit, Encoding, KeepAlive, ServerSettings
 from memweb.speech.dialects.intake import Intake, decoded
 from memweb.speech.dialects.parameters import Parameters
@@ -169,7 +169,7 @@ class ElevenLabsServer:
         if isinstance(event, Failed):
             return [*self._rest(), wire.dump({"message_type": FAILING[event.code], "error": event.message})]
         if isinstance(event, Warned):
-            return [wire.dump({"message_type": "warning", "warning": event.message, "code": event.code})]
+            return [wire.dump({"message_type": "warning", **warning.fields(event)})]
         return []
 
     def _partial(self, event: Partial) -> list[str]:

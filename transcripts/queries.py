@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Self
 from django.db.models import Exists, F, Max, Min, OuterRef, Prefetch, Q, QuerySet, Subquery, Sum, TextField, Value
 from django.db.models.functions import Coalesce
 
-from transcripts.values import storable
+from memweb.speech.text import clean
 
 if TYPE_CHECKING:
     from memweb.accounts.models import User
@@ -46,7 +46,7 @@ class RecordQuerySet(QuerySet["Record"]):
         """Those whose title or shown text holds all of this, in upper or lower case."""
         from transcripts.models import Segment
 
-        words = storable(words)
+        words = clean(words)
         said = Segment.objects.filter(version_id=OuterRef("current_version_id"), removed=False, text__icontains=words)
         return self.filter(Q(title__icontains=words) | Exists(said))
 
@@ -57,7 +57,7 @@ class RecordQuerySet(QuerySet["Record"]):
         text = Segment.objects.filter(version_id=OuterRef("current_version_id"), removed=False).exclude(text="")
         text = text.order_by("start_ms", "order")
         shown = Subquery(text.values("text")[:1])
-        found = Subquery(text.filter(text__icontains=storable(words)).values("text")[:1]) if words else Value(None)
+        found = Subquery(text.filter(text__icontains=clean(words)).values("text")[:1]) if words else Value(None)
         edits = Edit.objects.filter(record_id=OuterRef("pk")).exclude(kind=Edit.Kind.TITLE)
         return self.annotate(
             first_words=Coalesce(found, shown, output_field=TextField()), is_edited=Exists(edits)

@@ -22,8 +22,23 @@ from transcripts.recordings import audio_path
 def make(lease: Lease) -> None:
     """The work of a second-pass job. Raises LibraryError with a sentence; the live text then stays as it is."""
     recording = Recording.objects.select_related("record").filter(record_id=lease.record_id).first()
-    segments = [] if recording is None else _hear(lease, recording)
-    _keep(lease, recording, segments)
+    if recording is None or _engine() == _live_engine(recording):  # the same ear would hear the same
+        _leave(lease)
+        return
+    _keep(lease, recording, _hear(lease, recording))
+
+
+def _engine() -> str:
+    from memweb.engines import batch
+
+    try:
+        return batch.engine_name()
+    except engines.EngineMissing as error:
+        raise Useless(str(error)) from error
+
+
+def _live_engine(recording: Recording) -> str:
+    return Version.objects.live_of(recording.record_id).latest("number").model
 
 
 def _hear(lease: Lease, recording: Recording) -> Sequence[speech.Segment]:
@@ -33,17 +48,20 @@ def _hear(lease: Lease, recording: Recording) -> Sequence[speech.Segment]:
         return list(
             batch.transcribe(audio_path(recording), language=recording.record.language or None, progress=lease.progress)
         )
-    except engines.EngineMissing as error:
-        raise Useless(str(error)) from error
     except engines.EngineError as error:
         raise LibraryError(str(error)) from error
 
 
 @transaction.atomic
-def _keep(lease: Lease, heard: Recording | None, segments: Sequence[speech.Segment]) -> None:
+def _leave(lease: Lease) -> None:
+    jobs.complete(job=jobs.hold(job_id=lease.job_id, holder=lease.holder))
+
+
+@transaction.atomic
+def _keep(lease: Lease, heard: Recording, segments: Sequence[speech.Segment]) -> None:
     record = Record.objects.select_for_update(of=("self",)).get(pk=lease.record_id)
     job = jobs.hold(job_id=lease.job_id, holder=lease.holder)
-    if record.status == Record.Status.LIVE or heard is None:  # finishing asks for the next pass
+    if record.status == Record.Status.LIVE:  # finishing asks for the next pass
         jobs.complete(job=job)
         return
     if not Recording.objects.filter(record=record, pcm_sha256=heard.pcm_sha256).exists():
@@ -52,16 +70,10 @@ def _keep(lease: Lease, heard: Recording | None, segments: Sequence[speech.Segme
     version = services.add_version(
         record_id=record.pk,
         kind=Version.Kind.SECOND_PASS,
-        model=_model(),
+        model=_engine(),
         language=next((s.language for s in segments if s.language), None) or record.language,
         segments=segments,
     )
     if segments and not queries.is_edited(record.pk):
         services.show_version(record_id=record.pk, number=version.number)
     jobs.complete(job=job)
-
-
-def _model() -> str:
-    from memweb.engines import batch
-
-    return batch.engine_name()

@@ -13,10 +13,11 @@ from django.db.models.functions import Greatest
 from django.utils import timezone
 
 from memweb.speech import transcript as speech
+from memweb.speech.text import clean, line
 from transcripts import jobs
 from transcripts.errors import NotYours, StillLive
 from transcripts.models import Edit, Job, Mark, Message, Record, Segment, Speaker, Version
-from transcripts.values import storable, word_row
+from transcripts.values import word_row
 
 # A session that was not heard for so long has nobody at its microphone.
 ATTENDED = timedelta(seconds=30)
@@ -50,10 +51,10 @@ def open_record(
         id=id,
         defaults={
             "owner_id": owner_id,
-            "title": storable(title)[:300],
-            "language": storable(language)[:16],
-            "provider": storable(provider)[:32],
-            "gateway": storable(gateway)[:200],
+            "title": line(title)[:300],
+            "language": clean(language)[:16],
+            "provider": clean(provider)[:32],
+            "gateway": clean(gateway)[:200],
             "started_at": started_at,
             "last_heard_at": timezone.now(),
         },
@@ -127,15 +128,15 @@ def _written_over(row: Segment) -> bool:
 
 def _fill(row: Segment, value: speech.Segment, record_id: uuid.UUID) -> None:
     row.start_ms, row.end_ms = value.start_ms, value.end_ms
-    row.text = storable(value.text)
+    row.text = clean(value.text)
     row.words = [word_row(word) for word in value.words]
     row.channel = value.channel
-    row.language = storable(value.language or "")[:16]
+    row.language = clean(value.language or "")[:16]
     row.speaker = _speaker(record_id, value.speaker) if value.speaker is not None else None
 
 
 def _speaker(record_id: uuid.UUID, label: str) -> Speaker:
-    return Speaker.objects.get_or_create(record_id=record_id, label=storable(label)[:64])[0]
+    return Speaker.objects.get_or_create(record_id=record_id, label=clean(label)[:64])[0]
 
 
 @transaction.atomic
@@ -150,7 +151,7 @@ def revise_speaker(*, record_id: uuid.UUID, key: str, speaker: str | None) -> No
 @transaction.atomic
 def note_model(*, record_id: uuid.UUID, model: str) -> None:
     """Say which engine or provider model makes the live text."""
-    Version.objects.live_of(record_id).update(model=storable(model)[:100])
+    Version.objects.live_of(record_id).update(model=clean(model)[:100])
 
 
 def take_back(*, record_id: uuid.UUID, key: str, user_id: int | None) -> bool:
@@ -187,14 +188,14 @@ def _set_removed(record_id: uuid.UUID, key: str, user_id: int | None, *, removed
 @transaction.atomic
 def add_mark(*, record_id: uuid.UUID, at_ms: int, note: str = "") -> Mark:
     """Mark a moment. The same moment twice is one mark."""
-    return Mark.objects.get_or_create(record_id=record_id, at_ms=at_ms, defaults={"note": storable(note)[:500]})[0]
+    return Mark.objects.get_or_create(record_id=record_id, at_ms=at_ms, defaults={"note": clean(note)[:500]})[0]
 
 
 @transaction.atomic
 def rename(*, record_id: uuid.UUID, title: str, user_id: int | None) -> Record:
     """Give a record its title; empty is allowed and shows as its date. The journal keeps the former."""
     record = Record.objects.select_for_update().get(pk=record_id)
-    title = " ".join(storable(title).split())[:300]
+    title = line(title)[:300]
     if title != record.title:
         Edit.objects.create(
             record=record,
@@ -257,8 +258,8 @@ def add_version(
         record_id=record_id,
         number=Version.objects.next_number(record_id),
         kind=kind,
-        model=storable(model)[:100],
-        language=storable(language)[:16],
+        model=clean(model)[:100],
+        language=clean(language)[:16],
     )
     rows = []
     for order, segment in enumerate(segments):

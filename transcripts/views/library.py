@@ -14,11 +14,11 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 from django.views.decorators.vary import vary_on_headers
 
+from memweb.speech.text import line
 from transcripts import wording
 from transcripts.cards import Card, card
 from transcripts.models import Record
 from transcripts.paging import Place, page
-from transcripts.values import storable
 from transcripts.views.lookup import person
 
 PAGE = 30
@@ -30,7 +30,7 @@ LONGEST_SEARCH = 200
 @vary_on_headers("HX-Request", "HX-Target")
 def library(request: HttpRequest) -> HttpResponse:
     """The page; for htmx only its shelf (a search) or the next rows (a place to go on from)."""
-    words = " ".join(storable(request.GET.get("q", "")).split())[:LONGEST_SEARCH]
+    words = line(request.GET.get("q", ""))[:LONGEST_SEARCH]
     context = {"words": words, **_rows(request, words)}
     if request.headers.get("HX-Request") and context["after"]:
         return render(request, "transcripts/_rows.html", context)

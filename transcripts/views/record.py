@@ -16,7 +16,8 @@ from transcripts import jobs, queries, services, wording
 from transcripts.cards import card
 from transcripts.errors import StillLive
 from transcripts.models import Record, Recording, Version
-from transcripts.views.exports import EXTENSIONS
+from transcripts.paragraphs import voices_of
+from transcripts.views.exports import NAMES
 from transcripts.views.lookup import binned_of, person, record_of, version_of
 from transcripts.views.segments import first_turns
 
@@ -44,7 +45,7 @@ def _about(found: Record, version: Version | None) -> dict[str, object]:
         "facts": _facts(found, version),
         "day": wording.day(found.started_at),
         "language": wording.language((version.language if version else "") or found.language),
-        "formats": EXTENSIONS,
+        "formats": NAMES,
     }
 
 
@@ -56,10 +57,8 @@ def _single_keys(request: HttpRequest) -> bool:
 def _speakers(version: Version) -> list[dict[str, object]]:
     spoken = queries.talk_time(version.pk)
     total = sum(ms for _, ms in spoken) or 1
-    return [
-        {"name": str(speaker), "colour": f"c{i % 3 + 1}", "percent": round(ms * 100 / total)}
-        for i, (speaker, ms) in enumerate(spoken)
-    ]
+    voices = voices_of((speaker.label, str(speaker)) for speaker, _ in spoken).values()
+    return [{"voice": voice, "percent": round(ms * 100 / total)} for voice, (_, ms) in zip(voices, spoken, strict=True)]
 
 
 def _facts(found: Record, version: Version | None) -> list[tuple[str, str]]:

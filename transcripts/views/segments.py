@@ -11,7 +11,8 @@ from django.views.decorators.http import require_safe
 
 from transcripts import queries
 from transcripts.models import Record, Version
-from transcripts.paragraphs import colours_of, turns
+from transcripts.paragraphs import turns, voices_of
+from transcripts.values import segment_value
 from transcripts.views.lookup import record_of, version_of
 
 CHUNK = 100
@@ -40,11 +41,11 @@ def _chunk(record: Record, version: Version, after: tuple[int, int] | None) -> d
         rows = rows.after(*after)
     found = list(rows[: CHUNK + 1])
     following = found[CHUNK - 1] if len(found) > CHUNK else None
-    colours = colours_of(speaker.pk for speaker, _ in queries.talk_time(version.pk))
+    voices = voices_of((speaker.label, str(speaker)) for speaker, _ in queries.talk_time(version.pk))
     return {
         "record": record,
         "version": version,
-        "turns": turns(found[:CHUNK], colours=colours),
+        "turns": turns(map(segment_value, found[:CHUNK]), voices=voices),
         "next": f"{following.start_ms}.{following.order}" if following else "",
     }
 

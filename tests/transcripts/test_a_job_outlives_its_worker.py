@@ -1,0 +1,230 @@
+"""A job is leased, renewed, retried and taken over: no worker's death and no lost doorbell leaves one behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from datetime import timedelta
+
+import pytest
+from django.conf import settings
+from django.db import connection
+from django.utils import timezone
+from django_tasks_db.models import DBTaskResult
+
+from memweb.accounts.models import User
+from tests.running import ROOT
+from tests.transcripts import making
+from transcripts import jobs, recordings, services
+from transcripts.errors import LeaseLost, LibraryError, Useless
+from transcripts.jobs import Lease
+from transcripts.models import Job, Record
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def job(alice: User) -> Job:
+    record = making.dictation(alice, "hello", finished=False)
+    making.spool(record, making.sound(1))
+    services.finish(record_id=record.pk)
+    return Job.objects.get(record=record)
+
+
+def bells() -> int:
+    return DBTaskResult.objects.count()
+
+
+def refuse(lease: Lease) -> None:
+    raise LibraryError("The kettle is empty. Fill it, then retry.")
+
+
+def due(job: Job) -> None:
+    Job.objects.filter(pk=job.pk).update(due_at=timezone.now())
+
+
+def test_two_workers_never_hold_one_job(job: Job) -> None:
+    gate, got = threading.Barrier(4), []
+
+    def worker(name: str) -> None:
+        gate.wait()
+        got.append(jobs.take(job_id=job.pk, holder=name))
+        connection.close()
+
+    threads = [threading.Thread(target=worker, args=(str(i),)) for i in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len([one for one in got if one]) == 1
+    job.refresh_from_db()
+    assert job.attempts == 1
+
+
+def test_a_lease_that_ran_out_is_taken_over_and_the_former_holder_keeps_nothing(job: Job) -> None:
+    first = jobs.take(job_id=job.pk, holder="first")
+    assert first is not None
+    assert jobs.take(job_id=job.pk, holder="second") is None
+    making.let_the_lease_run_out(job)
+    assert jobs.take(job_id=job.pk, holder="second") is not None
+    assert not jobs.renew(job_id=job.pk, holder="first")
+    with pytest.raises(LeaseLost), jobs.transaction.atomic():
+        jobs.hold(job_id=job.pk, holder="first")
+    jobs.fail(job_id=job.pk, holder="first", reason="too late")
+    job.refresh_from_db()
+    assert (job.status, job.holder, job.reason) == (Job.Status.RUNNING, "second", "")
+
+
+def test_a_worker_that_lost_its_lease_seals_nothing(job: Job) -> None:
+    taken = jobs.take(job_id=job.pk, holder="slow")
+    assert taken is not None
+    making.let_the_lease_run_out(job)
+    jobs.take(job_id=job.pk, holder="quick")
+    with pytest.raises(LeaseLost):
+        recordings.seal(Lease(taken))
+    assert recordings.spool_path(job.record_id).exists()
+
+
+def test_a_renewed_lease_is_not_reaped_however_long_the_work(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jobs, "LEASE", timedelta(seconds=3))
+    monkeypatch.setattr(jobs, "RENEW_EVERY_S", 0.05)
+    seen = []
+
+    def slow(lease: Lease) -> None:
+        first = Job.objects.get(pk=job.pk).lease_until
+        assert first is not None
+        deadline = time.monotonic() + 30
+        while Job.objects.get(pk=job.pk).lease_until == first and time.monotonic() < deadline:
+            time.sleep(0.02)
+        seen.append(Job.objects.get(pk=job.pk).lease_until > first)  # type: ignore[operator]
+        recordings.seal(lease)
+
+    jobs.run(job_id=job.pk, work=slow)
+    job.refresh_from_db()
+    assert (seen, job.status) == ([True], Job.Status.DONE)
+
+
+def test_a_failure_in_words_is_tried_again_later_each_time_until_it_is_given_up(job: Job) -> None:
+    waits = []
+    for _ in range(jobs.ATTEMPTS):
+        due(job)
+        before = timezone.now()
+        jobs.run(job_id=job.pk, work=refuse)
+        job.refresh_from_db()
+        waits.append(round((job.due_at - before).total_seconds()))
+    assert waits[:3] == [5, 20, 80]
+    assert (job.status, job.reason) == (Job.Status.FAILED, "The kettle is empty. Fill it, then retry.")
+    record = Record.objects.get(pk=job.record_id)
+    assert (record.status, record.status_reason) == (Record.Status.FAILED, job.reason)
+    assert recordings.spool_path(record.pk).exists()
+
+
+def test_what_cannot_mend_itself_is_not_tried_again(job: Job) -> None:
+    def useless(lease: Lease) -> None:
+        raise Useless("No engine is installed.")
+
+    jobs.run(job_id=job.pk, work=useless)
+    job.refresh_from_db()
+    assert (job.status, job.attempts) == (Job.Status.FAILED, 1)
+
+
+def test_the_unexpected_is_told_in_general_words_and_raised_for_the_log(job: Job) -> None:
+    def burst(lease: Lease) -> None:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        jobs.run(job_id=job.pk, work=burst)
+    job.refresh_from_db()
+    assert (job.status, job.reason) == (Job.Status.QUEUED, jobs.UNEXPECTED)
+
+
+def test_a_job_is_not_taken_before_it_is_due(job: Job) -> None:
+    jobs.run(job_id=job.pk, work=refuse)
+    assert jobs.take(job_id=job.pk, holder="early") is None
+
+
+def test_a_person_can_have_it_tried_again(job: Job) -> None:
+    Job.objects.filter(pk=job.pk).update(attempts=jobs.ATTEMPTS - 1)
+    jobs.run(job_id=job.pk, work=refuse)
+    rung = bells()
+    retried = jobs.retry(record_id=job.record_id)
+    assert retried is not None
+    assert bells() == rung + 1
+    jobs.run(job_id=job.pk, work=recordings.seal)
+    record = Record.objects.get(pk=job.record_id)
+    assert (record.status, record.status_reason) == (Record.Status.READY, "")
+    assert jobs.retry(record_id=job.record_id) is None
+
+
+def test_finishing_twice_asks_for_one_seal(job: Job) -> None:
+    rung = bells()
+    services.finish(record_id=job.record_id)
+    assert Job.objects.filter(record=job.record_id).count() == 1
+    assert bells() == rung
+
+
+def test_reaping_rings_for_the_abandoned_and_the_unheard_only(job: Job, alice: User) -> None:
+    DBTaskResult.objects.all().delete()  # every doorbell was lost
+    assert jobs.reap() == 0
+    Job.objects.filter(pk=job.pk).update(due_at=timezone.now() - jobs.UNHEARD - timedelta(seconds=1))
+    assert (jobs.reap(), bells()) == (1, 1)
+    assert (jobs.reap(), bells()) == (0, 1)
+    jobs.take(job_id=job.pk, holder="a")
+    assert jobs.reap() == 0
+    making.let_the_lease_run_out(job)
+    assert jobs.reap() == 1
+
+
+def test_taking_a_job_sets_a_bell_for_the_moment_its_lease_ends(job: Job) -> None:
+    taken = jobs.take(job_id=job.pk, holder="a")
+    assert taken is not None
+    bell = DBTaskResult.objects.latest("run_after")
+    assert bell.run_after == taken.lease_until
+    assert bell.args_kwargs["args"] == [job.pk]
+
+
+def test_a_worker_that_dies_every_time_is_given_up(job: Job) -> None:
+    for number in range(jobs.ATTEMPTS):
+        assert jobs.take(job_id=job.pk, holder=str(number)) is not None
+        making.let_the_lease_run_out(job)
+    assert jobs.take(job_id=job.pk, holder="last") is None
+    job.refresh_from_db()
+    assert (job.status, job.reason) == (Job.Status.FAILED, jobs.GAVE_OUT)
+
+
+STUCK = """
+import django, sys, time
+django.setup()
+from transcripts import jobs
+def work(lease):
+    print("working", flush=True)
+    time.sleep(600)
+jobs.run(job_id=int(sys.argv[1]), work=work)
+"""
+
+
+@pytest.mark.process
+def test_a_killed_worker_is_replaced_by_the_next_one(job: Job) -> None:
+    database = connection.settings_dict
+    url = f"sqlite:///{database['NAME']}"
+    if connection.vendor == "postgresql":
+        host, port = database["HOST"] or "127.0.0.1", database["PORT"] or 5432
+        url = f"postgres://{database['USER']}@{host}:{port}/{database['NAME']}"
+    environment = {**os.environ, "DATABASE_URL": url, "DJANGO_SETTINGS_MODULE": "memweb.settings"}
+    command = [sys.executable, "-c", STUCK, str(job.pk)]
+    with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) as worker:
+        assert worker.stdout is not None
+        assert worker.stdout.readline() == "working\n"
+        worker.send_signal(signal.SIGKILL)
+    job.refresh_from_db()
+    assert job.status == Job.Status.RUNNING
+    assert settings.SPOOL_DIR.exists()
+    making.let_the_lease_run_out(job)
+    assert jobs.reap() == 1
+    jobs.run(job_id=job.pk, work=recordings.seal)
+    job.refresh_from_db()
+    assert (job.status, job.attempts) == (Job.Status.DONE, 2)

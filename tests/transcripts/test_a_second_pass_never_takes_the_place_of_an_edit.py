@@ -1,0 +1,198 @@
+"""The stronger engine's reading stands beside the live one, and is shown by itself only while nobody changed a word."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from memweb.accounts.models import Preferences, User
+from memweb.engines import batch
+from memweb.engines.errors import EngineFailed, EngineMissing
+from memweb.speech import transcript as speech
+from tests.transcripts import making
+from transcripts import jobs, queries, recordings, second_pass, services
+from transcripts.models import Job, Record, Version
+
+pytestmark = pytest.mark.django_db(transaction=True)
+HEARD = [making.line("0", 100, "Hello there."), making.line("1", 3000, "How are you?")]
+
+
+def hears(
+    monkeypatch: pytest.MonkeyPatch, segments: list[speech.Segment], *, during: Callable[[], object] = int
+) -> None:
+    """The engine stands in for itself here: what it hears is proved with it, in the tests that play speech."""
+
+    def transcribe(
+        path: Path, *, language: str | None, progress: Callable[[int], None], **_: object
+    ) -> Iterator[speech.Segment]:
+        assert path.read_bytes()[:4] == b"fLaC"
+        assert language == "en"
+        for number, segment in enumerate(segments, 1):
+            progress(100 * number // len(segments))
+            yield segment
+        during()
+
+    monkeypatch.setattr(batch, "transcribe", transcribe)
+    monkeypatch.setattr(batch, "engine_name", lambda: "whisper-test")
+
+
+@pytest.fixture
+def record(alice: User) -> Record:
+    made = making.dictation(alice, "hello there", "how are you", finished=False)
+    making.spool(made, making.sound(4))
+    return made
+
+
+def sealed(record: Record) -> Job:
+    services.finish(record_id=record.pk)
+    jobs.run(job_id=Job.objects.get(record=record, kind="seal", status="queued").pk, work=recordings.seal)
+    return Job.objects.get(record=record, kind="second_pass", status="queued")
+
+
+def shown(record: Record) -> Version:
+    record.refresh_from_db()
+    assert record.current_version is not None
+    return record.current_version
+
+
+def test_an_untouched_record_shows_it_with_real_times_and_confidence(
+    record: Record, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hears(monkeypatch, HEARD)
+    job = sealed(record)
+    jobs.run(job_id=job.pk, work=second_pass.make)
+    job.refresh_from_db()
+    assert (job.status, job.progress) == (Job.Status.DONE, 100)
+    version = shown(record)
+    assert (version.kind, version.model, version.number) == (Version.Kind.SECOND_PASS, "whisper-test", 2)
+    assert [segment.text for segment in version.segments.shown()] == ["Hello there.", "How are you?"]
+    assert version.segments.shown()[0].words == [["Hello", 100, 380, 0.9, 0], ["there.", 400, 680, 0.9, 0]]
+    assert [segment.text for segment in queries.live_segments(record.pk)] == ["hello there", "how are you"]
+
+
+@pytest.mark.parametrize("when", ["before", "meanwhile"])
+def test_an_edited_record_keeps_its_text_and_has_it_beside(
+    when: str, alice: User, record: Record, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def edit() -> None:
+        services.take_back(record_id=record.pk, key="1-1", user_id=alice.pk)
+
+    hears(monkeypatch, HEARD, during=edit if when == "meanwhile" else int)
+    if when == "before":
+        edit()
+    jobs.run(job_id=sealed(record).pk, work=second_pass.make)
+    assert shown(record).kind == Version.Kind.LIVE
+    assert Version.objects.filter(record=record, kind=Version.Kind.SECOND_PASS).count() == 1
+
+
+def test_the_broken_twin_without_the_look_at_the_journal_the_edit_would_be_covered(
+    alice: User, record: Record, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hears(monkeypatch, HEARD)
+    services.take_back(record_id=record.pk, key="1-1", user_id=alice.pk)
+    monkeypatch.setattr(queries, "is_edited", lambda record_id: False)
+    jobs.run(job_id=sealed(record).pk, work=second_pass.make)
+    assert shown(record).kind == Version.Kind.SECOND_PASS
+
+
+def test_a_new_title_is_no_edit_of_what_was_said(alice: User, record: Record, monkeypatch: pytest.MonkeyPatch) -> None:
+    hears(monkeypatch, HEARD)
+    services.rename(record_id=record.pk, title="Greeting", user_id=alice.pk)
+    jobs.run(job_id=sealed(record).pk, work=second_pass.make)
+    assert shown(record).kind == Version.Kind.SECOND_PASS
+
+
+def test_a_reading_without_a_word_never_covers_one_with_words(record: Record, monkeypatch: pytest.MonkeyPatch) -> None:
+    hears(monkeypatch, [])
+    jobs.run(job_id=sealed(record).pk, work=second_pass.make)
+    assert shown(record).kind == Version.Kind.LIVE
+
+
+def test_a_failure_has_a_reason_and_the_live_text_stays(record: Record, monkeypatch: pytest.MonkeyPatch) -> None:
+    hears(monkeypatch, HEARD)
+
+    def broken(*args: object, **kwargs: object) -> Iterator[speech.Segment]:
+        yield HEARD[0]
+        raise EngineFailed("The speech engine stopped. Try again.")
+
+    monkeypatch.setattr(batch, "transcribe", broken)
+    job = sealed(record)
+    jobs.run(job_id=job.pk, work=second_pass.make)
+    job.refresh_from_db()
+    assert (job.status, job.reason) == (Job.Status.QUEUED, "The speech engine stopped. Try again.")
+    assert shown(record).kind == Version.Kind.LIVE
+    assert Version.objects.filter(record=record).count() == 1
+    assert record.status == Record.Status.READY
+
+
+def test_a_missing_engine_is_said_once_and_not_tried_again(record: Record, monkeypatch: pytest.MonkeyPatch) -> None:
+    hears(monkeypatch, HEARD)
+
+    def missing() -> str:
+        raise EngineMissing("No speech engine is installed.")
+
+    monkeypatch.setattr(batch, "engine_name", missing)
+    job = sealed(record)
+    jobs.run(job_id=job.pk, work=second_pass.make)
+    job.refresh_from_db()
+    assert (job.status, job.attempts) == (Job.Status.FAILED, 1)
+
+
+def test_the_engine_that_heard_it_live_is_not_asked_again(record: Record, monkeypatch: pytest.MonkeyPatch) -> None:
+    hears(monkeypatch, HEARD)
+    services.note_model(record_id=record.pk, model="whisper-test")
+    jobs.run(job_id=sealed(record).pk, work=second_pass.make)
+    assert Version.objects.filter(record=record).count() == 1
+
+
+def test_who_wants_none_gets_none(alice: User, record: Record) -> None:
+    Preferences.objects.update_or_create(user=alice, defaults={"second_pass": False})
+    services.finish(record_id=record.pk)
+    jobs.run(job_id=Job.objects.get(record=record, kind="seal").pk, work=recordings.seal)
+    assert not Job.objects.filter(record=record, kind="second_pass").exists()
+
+
+def test_going_on_meanwhile_makes_the_reading_stale_and_it_is_made_anew(
+    record: Record, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def go_on() -> None:
+        services.reopen(record_id=record.pk)
+
+    hears(monkeypatch, HEARD, during=go_on)
+    job = sealed(record)
+    jobs.run(job_id=job.pk, work=second_pass.make)
+    job.refresh_from_db()
+    assert job.status == Job.Status.DONE
+    assert Version.objects.filter(record=record).count() == 1
+    hears(monkeypatch, HEARD)
+    making.spool(record, making.sound(4) + making.sound(1, seed=3))
+    jobs.run(job_id=sealed(record).pk, work=second_pass.make)
+    assert shown(record).kind == Version.Kind.SECOND_PASS
+
+
+def test_going_on_shows_the_live_text_again(record: Record, monkeypatch: pytest.MonkeyPatch) -> None:
+    hears(monkeypatch, HEARD)
+    jobs.run(job_id=sealed(record).pk, work=second_pass.make)
+    services.reopen(record_id=record.pk)
+    assert shown(record).kind == Version.Kind.LIVE
+
+
+@pytest.mark.speech
+def test_the_real_engine_makes_a_reading_with_word_times(alice: User, wheel_speech: dict[str, Path]) -> None:
+    from transcripts.management.commands.seed import _frames
+
+    record = making.dictation(alice, "it was the best of times", finished=False)
+    spool = recordings.spool_path(record.pk)
+    spool.parent.mkdir(parents=True, exist_ok=True)
+    frames = list(_frames(wheel_speech["two_cities"]))[:100]
+    spool.write_bytes(b"".join(frames))
+    jobs.run(job_id=sealed(record).pk, work=second_pass.make)
+    version = shown(record)
+    assert version.kind == Version.Kind.SECOND_PASS
+    assert "best of times" in version.segments.shown()[0].text.lower()
+    times = [word[1] for segment in version.segments.shown() for word in segment.words]
+    assert len(times) > 15
+    assert times == sorted(times)
+    assert max(times) < 10_000

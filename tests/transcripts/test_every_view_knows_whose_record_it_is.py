@@ -1,0 +1,129 @@
+"""Alice owns, Bob is a stranger, the anonymous visitor is sent to sign in: for every view and verb of the library."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+
+import pytest
+from django.test import AsyncClient, Client
+from django.urls import reverse
+
+from memweb.accounts.models import User
+from tests.transcripts import making
+from transcripts import jobs, recordings, services, urls
+from transcripts.models import Job, Record
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+# name -> (verb, arguments after the id, query or form)
+VIEWS: dict[str, tuple[str, list[str], dict[str, str]]] = {
+    "record": ("get", [], {}),
+    "record-segments": ("get", [], {}),
+    "record-state": ("get", [], {}),
+    "record-title": ("post", [], {"title": "New"}),
+    "record-version": ("post", [], {"number": "1"}),
+    "record-retry": ("post", [], {}),
+    "record-bin": ("post", [], {}),
+    "record-restoration": ("post", [], {}),
+    "record-audio": ("get", [], {}),
+    "record-peaks": ("get", [], {}),
+    "record-export": ("get", ["txt"], {}),
+}
+
+
+@pytest.fixture
+def record(alice: User) -> Record:
+    made = making.dictation(alice, "A private word.", title="Mine", finished=False)
+    making.spool(made, making.sound(2))
+    services.finish(record_id=made.pk)
+    jobs.run(job_id=Job.objects.get(record=made).pk, work=recordings.seal)
+    made.refresh_from_db()
+    return made
+
+
+def test_every_address_of_the_library_is_in_this_table() -> None:
+    assert {pattern.name for pattern in urls.urlpatterns} == {*VIEWS, "library"}
+
+
+async def ask(user: User | None, name: str, record: Record) -> int:
+    client = AsyncClient()
+    if user:
+        await client.aforce_login(user)
+    verb, rest, data = VIEWS[name]
+    response = await getattr(client, verb)(reverse(name, args=[record.pk, *rest]), data)
+    if response.streaming:
+        async for _ in response.streaming_content:
+            pass
+    response.close()
+    return int(response.status_code)
+
+
+@pytest.mark.parametrize("name", VIEWS)
+async def test_the_owner_is_served(name: str, alice: User, record: Record) -> None:
+    if name == "record-restoration":
+        await Record.objects.filter(pk=record.pk).aupdate(deleted_at=record.created_at)
+    expected = 302 if VIEWS[name][0] == "post" else 200
+    assert await ask(alice, name, record) == expected
+
+
+@pytest.mark.parametrize("name", VIEWS)
+async def test_a_stranger_finds_nothing_and_changes_nothing(name: str, bob: User, record: Record) -> None:
+    if name == "record-restoration":
+        await Record.objects.filter(pk=record.pk).aupdate(deleted_at=record.created_at)
+    before = await Record.objects.values().aget(pk=record.pk)
+    assert await ask(bob, name, record) == 404
+    assert await Record.objects.values().aget(pk=record.pk) == before
+
+
+@pytest.mark.parametrize("name", VIEWS)
+async def test_a_visitor_is_sent_to_sign_in(name: str, record: Record) -> None:
+    assert await ask(None, name, record) == 302
+    assert (await Record.objects.aget(pk=record.pk)).title == "Mine"
+    assert (await Record.objects.aget(pk=record.pk)).deleted_at is None
+
+
+@pytest.mark.parametrize("name", VIEWS)
+async def test_nobody_is_told_which_ids_exist(name: str, alice: User, record: Record) -> None:
+    missing = Record(pk=uuid.uuid4())
+    assert await ask(alice, name, missing) == 404
+
+
+@pytest.mark.parametrize("name", [name for name in VIEWS if name != "record-restoration"])
+async def test_what_is_in_the_bin_is_gone_for_its_owner_too(name: str, alice: User, record: Record) -> None:
+    await Record.objects.filter(pk=record.pk).aupdate(deleted_at=record.created_at)
+    assert await ask(alice, name, record) == 404
+
+
+@pytest.mark.parametrize("name", VIEWS)
+def test_other_verbs_are_refused(name: str, alice: User, record: Record) -> None:
+    client = Client()
+    client.force_login(alice)
+    verb, rest, _ = VIEWS[name]
+    other: Callable[..., object] = client.post if verb == "get" else client.get
+    assert other(reverse(name, args=[record.pk, *rest])).status_code == 405  # type: ignore[attr-defined]
+
+
+def test_the_library_lists_its_owners_records_only(alice: User, bob: User, record: Record) -> None:
+    making.dictation(bob, "Bob speaks of ferries.", title="Bob’s")
+    client = Client()
+    assert client.get(reverse("library")).status_code == 302
+    client.force_login(alice)
+    page = client.get(reverse("library")).content.decode()
+    assert "Mine" in page
+    assert "Bob’s" not in page
+    assert "Bob’s" not in client.get(reverse("library"), {"q": "ferries"}).content.decode()
+
+
+def test_the_broken_twin_without_the_lookup_a_stranger_would_read_along(
+    bob: User, record: Record, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from transcripts.queries import RecordQuerySet
+
+    client = Client()
+    client.force_login(bob)
+    address = reverse("record", args=[record.pk])
+    monkeypatch.setattr(RecordQuerySet, "visible_to", lambda self, user: self.filter(deleted_at=None))
+    assert client.get(address).status_code == 200
+    monkeypatch.undo()
+    assert client.get(address).status_code == 404

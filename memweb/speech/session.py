@@ -256,7 +256,8 @@ class LiveSession:
 
     def opened(self, connection: int, now: float) -> list[Action]:
         """The handshake is done."""
-        if connection != self.connection or self._open or self.state not in (State.CONNECTING, State.FINISHING):
+        expected = self.state in (State.CONNECTING, State.FINISHING) and self._retry_at is None
+        if connection != self.connection or self._open or not expected:
             return []
         self._open, self._retry_at, self._opened_at = True, None, now
         self._lost, self.note = False, ""
@@ -381,8 +382,8 @@ class LiveSession:
             self._alone_since = now
         if not why.retry:
             return [Close(), *self._failed(why)]
-        if self.state is State.FINISHING and not self._stopping:
-            self.state = State.CONNECTING  # it was only to rest
+        if not self._stopping:
+            self.state = State.CONNECTING
         self.note = why.message
         ceiling = min(LONGEST_DELAY_S, FIRST_DELAY_S * 2.0**self._attempts)
         self._attempts += 1

@@ -1,0 +1,119 @@
+"""Keys, titles, phrases taken back, and text that is copied while it grows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.browser.driving import browser, wait
+from tests.running import RunningServer
+
+pytestmark = [pytest.mark.browser, pytest.mark.speech]
+
+
+def test_a_dictation_by_keys_alone(server: RunningServer, two_cities: Path) -> None:
+    with browser(server, two_cities) as driven:
+        page = driven.open()
+        page.keyboard.press("Shift+?")
+        assert page.get_by_role("dialog", name="Keyboard shortcuts").is_visible()
+        page.keyboard.press("Escape")
+        page.keyboard.press("Space")
+        driven.wait_for_state("listening", "silence")
+        page.keyboard.press("p")
+        driven.wait_for_state("paused")
+        page.keyboard.press("Space")
+        driven.wait_for_state("listening", "silence")
+        page.keyboard.press("m")
+        wait(lambda: "best of times" in driven.text.lower(), "a phrase", lambda: driven.text)
+        page.keyboard.press("Control+z")
+        wait(lambda: "best of times" not in driven.text.lower(), "the phrase to go", lambda: driven.text)
+        page.keyboard.press("Escape")
+        assert page.get_by_role("dialog", name="Finish this dictation?").is_visible()
+        assert driven.state in ("listening", "silence")
+        page.get_by_role("button", name="Keep recording").click()
+        session = driven.session()
+        page.keyboard.press("Control+Enter")
+        page.wait_for_url("**/transcripts/**", timeout=60_000)
+        assert "best of times" not in page.locator("main").inner_text().lower()
+        found = server.ask(f"from transcripts.models import Mark\nprint(Mark.objects.filter(record={session!r}).count())")
+        assert found == "1"
+
+
+def test_single_keys_do_nothing_in_fields_or_when_switched_off(shared_server: RunningServer) -> None:
+    with browser(shared_server, None) as driven:
+        page = driven.open()
+        page.get_by_role("textbox", name="Title").fill("")
+        page.keyboard.type("r p m")
+        assert driven.state == "idle"
+        page.locator("body").click(position={"x": 5, "y": 400})
+        page.keyboard.press("Shift+?")
+        page.get_by_role("switch", name="Single keys are on").uncheck()
+        page.keyboard.press("Escape")
+        page.keyboard.press("r")
+        assert driven.state == "idle"
+        driven.open()
+        page.keyboard.press("r")
+        assert driven.state == "idle", "the choice is remembered"
+        assert driven.errors == []
+
+
+def test_a_title_is_kept_and_text_can_be_copied_while_it_grows(shared_server: RunningServer, two_cities: Path) -> None:
+    with browser(shared_server, two_cities, permissions=["microphone", "clipboard-read", "clipboard-write"]) as driven:
+        page = driven.open()
+        driven.press("Start dictating")
+        driven.wait_for_state("listening")
+        page.get_by_role("textbox", name="Title").fill("A tale <b>of two</b>")
+        page.keyboard.press("Tab")
+        wait(lambda: "best of times" in driven.text.lower(), "a phrase", lambda: driven.text)
+        page.get_by_role("button", name="Microphone and more").click()
+        page.get_by_role("button", name="Copy text").click()
+        wait(lambda: "best of times" in page.evaluate("navigator.clipboard.readText()").lower(), "the copy")
+        page.keyboard.press("Escape")
+        driven.press("Finish")
+        page.wait_for_url("**/transcripts/**", timeout=60_000)
+        assert "A tale <b>of two</b>" in page.title()
+
+
+def test_following_stops_when_the_reader_scrolls_up(shared_server: RunningServer) -> None:
+    with browser(shared_server, None) as driven:
+        page = driven.open()
+        add = """(count) => import(document.querySelector('script[src*="dictation"]').src.replace('dictation', 'view'))
+          .then(({ View }) => {
+            window.testsView ??= new View(() => {});
+            for (let i = 0; i < count; i++) window.testsView.html(
+              `<div hx-swap-oob="beforeend:#log"><p data-start="${i * 9000}" data-end="${i * 9000 + 1}">words </p></div>`);
+          })"""
+        page.evaluate(add, 60)
+        bottom = "document.documentElement.scrollHeight - innerHeight - scrollY"
+        assert page.evaluate(bottom) < 2
+        page.mouse.wheel(0, -2000)
+        wait(lambda: page.evaluate(bottom) > 1000, "the scroll")
+        page.evaluate(add, 1)
+        assert page.evaluate(bottom) > 1000
+        page.get_by_role("button", name="Jump to latest").click()
+        assert page.evaluate(bottom) < 2
+        assert not page.get_by_role("button", name="Jump to latest").is_visible()
+
+
+def test_a_recording_can_be_discarded_only_in_two_steps(server: RunningServer, two_cities: Path) -> None:
+    with browser(server, two_cities) as driven:
+        page = driven.open()
+        page.on("dialog", lambda dialog: dialog.accept())
+        driven.press("Start dictating")
+        driven.wait_for_frames(10)
+        page.reload()
+        page.wait_for_selector("body[data-ready]")
+        session = driven.session()
+        page.get_by_role("button", name="Discard", exact=True).click()
+        assert page.get_by_text("Discard recording and words?").is_visible()
+        page.get_by_role("button", name="Keep it").click()
+        server.ask(
+            "from transcripts.models import Record\nfrom datetime import timedelta\nfrom django.utils import timezone\n"
+            f"Record.objects.filter(pk={session!r}).update(last_heard_at=timezone.now() - timedelta(minutes=5))"
+        )
+        page.get_by_role("button", name="Discard", exact=True).click()
+        page.get_by_role("button", name="Yes, discard").click()
+        wait(lambda: not page.get_by_role("region", name="Not finished yet").is_visible(), "the row to go")
+        asked = f"from transcripts.models import Record\nprint(Record.objects.get(pk={session!r}).deleted_at is not None)"
+        wait(lambda: server.ask(asked) == "True", "the record to be in the bin")

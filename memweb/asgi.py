@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Awaitable, Callable, MutableMapping
-from importlib import import_module
-from importlib.util import find_spec
 from typing import Any
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "memweb.settings")
@@ -16,9 +14,12 @@ from memweb import pages  # first: sets Django up, so that what follows may impo
 from channels.auth import AuthMiddlewareStack
 from channels.routing import URLRouter
 from django.conf import settings
-from django.urls import Resolver404, URLPattern
+from django.urls import Resolver404
 
 from memweb import checks, health
+from memweb.dictation import caretaker
+from memweb.dictation.routing import websocket_urlpatterns
+from memweb.gateway.routing import websocket_paths
 from memweb.supervised import watch_supervisor
 
 Scope = MutableMapping[str, Any]
@@ -28,16 +29,7 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
 checks.refuse_unsafe()
-
-
-def _part(module: str, name: str, absent: Any) -> Any:
-    """`module.name`; `absent` while that module is still to be written."""
-    return getattr(import_module(module), name) if find_spec(module) else absent
-
-
-page_sockets: list[URLPattern] = _part("memweb.dictation.routing", "websocket_urlpatterns", [])
-plain_sockets: dict[str, App] = _part("memweb.gateway.routing", "websocket_paths", {})
-_page_socket: App = AuthMiddlewareStack(URLRouter(page_sockets))
+_page_socket: App = AuthMiddlewareStack(URLRouter(websocket_urlpatterns))
 
 
 async def application(scope: Scope, receive: Receive, send: Send) -> None:
@@ -54,7 +46,7 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
 
 async def _socket(scope: Scope, receive: Receive, send: Send) -> None:
     """Send a handshake to its room: by key (no cookies, any origin) or by cookie (own origin only)."""
-    plain = plain_sockets.get(scope["path"])
+    plain = websocket_paths.get(scope["path"])
     if plain is not None:
         await plain(scope, receive, send)
     elif not _is_page_socket(scope["path"]):
@@ -66,7 +58,7 @@ async def _socket(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 def _is_page_socket(path: str) -> bool:
-    for pattern in page_sockets:
+    for pattern in websocket_urlpatterns:
         try:
             if pattern.resolve(path.removeprefix("/")):
                 return True
@@ -94,17 +86,14 @@ async def refuse(scope: Scope, receive: Receive, send: Send, status: int, senten
 
 async def _lifespan(receive: Receive, send: Send) -> None:
     """Start what lives as long as the server, and end it in the opposite order."""
-    caretaker = import_module("memweb.dictation.caretaker") if find_spec("memweb.dictation.caretaker") else None
     while True:
         message = await receive()
         if message["type"] == "lifespan.startup":
             watch_supervisor()
-            if caretaker is not None:
-                await caretaker.start()
+            await caretaker.start()
             await send({"type": "lifespan.startup.complete"})
         elif message["type"] == "lifespan.shutdown":
             health.drain()
-            if caretaker is not None:
-                await caretaker.stop()
+            await caretaker.stop()
             await send({"type": "lifespan.shutdown.complete"})
             return

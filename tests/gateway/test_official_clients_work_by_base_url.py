@@ -24,7 +24,12 @@ from websockets.exceptions import InvalidStatus
 from tests.gateway.conftest import WORDS
 from tests.running import RunningServer
 
-pytestmark = [pytest.mark.process, pytest.mark.speech]
+pytestmark = [
+    pytest.mark.process,
+    pytest.mark.speech,
+    # The AssemblyAI client's own use of its WebSocket library.
+    pytest.mark.filterwarnings("ignore:connect.. must be used as a context manager:DeprecationWarning"),
+]
 
 
 @pytest.fixture(scope="module")

@@ -25,10 +25,10 @@ def plain_name(value: str) -> str:
 
 
 class NameField(forms.CharField):
-    """The name a person signs in with."""
+    """A name for a person or a thing: one line, nothing invisible in it."""
 
-    def __init__(self, **options: Any) -> None:
-        super().__init__(max_length=150, **options)
+    def __init__(self, max_length: int = 150, **options: Any) -> None:
+        super().__init__(max_length=max_length, **options)
 
     def clean(self, value: Any) -> str:
         """The name, normalised."""

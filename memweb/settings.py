@@ -221,6 +221,9 @@ GATEWAY_KEY = env.str("MEMWEB_GATEWAY_KEY", "")
 # How app and built-in gateway know each other: a signed, short-lived key (see upstream.address).
 GATEWAY_SIGNING_SALT = "memweb.gateway.internal"
 
+# A dictation nobody attends for so long is transcribed to its end and finished.
+DICTATION_IDLE_MINUTES = env.float("MEMWEB_DICTATION_IDLE_MINUTES", 10.0, validate=validate.Range(min=0))
+
 # The engines on this machine. Live places: four a core keep up on an otherwise idle machine.
 LIVE_SLOTS = env.int("MEMWEB_LIVE_SLOTS", 4 * (os.cpu_count() or 1), validate=validate.Range(min=1))
 # Moonshine processes to spread live streams over: one already uses every core.

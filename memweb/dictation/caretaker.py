@@ -41,7 +41,7 @@ async def stop() -> None:
 async def _look_after() -> None:
     at_once = asyncio.Semaphore(AT_ONCE)
     busy: dict[UUID, asyncio.Task[None]] = {}
-    idle = timedelta(minutes=getattr(settings, "DICTATION_IDLE_MINUTES", 10))
+    idle = timedelta(minutes=settings.DICTATION_IDLE_MINUTES)
     while True:
         try:
             for record_id, owner_id in await read(reading.abandoned, idle):

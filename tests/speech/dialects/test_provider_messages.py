@@ -140,6 +140,12 @@ def test_no_bytes_and_no_text_raise(provider: str, message: str | bytes) -> None
         assert_storable(event)
 
 
+def test_a_confidence_never_leaves_its_bounds() -> None:
+    words = [{"text": str(lp), "start": 0, "end": 1, "type": "word", "logprob": lp} for lp in (1000, 0, -1e9)]
+    (event,) = live_client("elevenlabs").read(json.dumps({"message_type": "transcript", "text": "x", "words": words}))
+    assert [word.confidence for word in words_in(event)] == [1.0, 1.0, 0.0]
+
+
 def test_numbers_that_are_none_count_as_missing() -> None:
     words = [
         {"text": "one", "start": 10**400, "end": float("nan"), "confidence": float("inf"), "word_is_final": True},

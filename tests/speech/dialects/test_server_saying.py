@@ -147,6 +147,12 @@ def test_words_without_times_get_estimated_ones_and_unknown_confidence_is_one() 
         (400, 900, 1.0),
     ]
     assert frame["timing"] == "estimated"
+    assert all(isinstance(word["confidence"], float) for word in frame["words"])
+
+
+def test_an_empty_partial_after_an_end_opens_no_turn() -> None:
+    frames = said(server_of("assemblyai"), Partial("Hi", 0, 400), final("Hi."), Partial(""))
+    assert shape(frames)[-1] == ("Turn", "Hi.", True, False)
 
 
 def test_a_known_speaker_and_confidence_are_told() -> None:

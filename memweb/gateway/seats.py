@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 from channels.db import database_sync_to_async
 from django.conf import settings
-from django.db import DatabaseError
+from django.db import Error as DatabaseError
 
 from memweb.gateway.keys import Caller, touch, usable
 from memweb.gateway.models import Account

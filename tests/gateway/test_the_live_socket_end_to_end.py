@@ -1,0 +1,206 @@
+"""The gateway's live socket on a real server: speech in, words out, keys cut, memory bounded, nothing leaked."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import json
+import random
+import time
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import psutil
+import pytest
+from websockets.asyncio.client import connect as connect_async
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
+
+from tests.gateway.conftest import WORDS
+from tests.running import RunningServer
+from tests.server.raw import Raw, frame
+
+pytestmark = pytest.mark.process
+
+PATH = "/serve/ws/v2/audio-stream"
+MIB = 1024 * 1024
+
+
+@pytest.fixture(scope="module")
+def key(either_gateway: RunningServer) -> str:
+    return either_gateway.key()
+
+
+def address(server: RunningServer, key: str, provider: str, **params: str) -> str:
+    return f"{server.ws_url}{PATH}?{urlencode({'provider': provider, 'api_key': key, **params})}"
+
+
+@pytest.mark.speech
+async def test_the_published_example_runs_to_its_end(
+    either_gateway: RunningServer, key: str, two_cities: bytes
+) -> None:
+    """Connect, 100 ms chunks, an empty commit without a sample rate, read until the server closes."""
+    received: list[dict[str, Any]] = []
+    url = address(either_gateway, key, "elevenlabs", model_id="scribe_v2_realtime", language_code="en")
+    async with connect_async(url) as socket:
+
+        async def receive() -> None:
+            async for message in socket:
+                received.append(json.loads(message))  # noqa: PERF401
+
+        receiving = asyncio.create_task(receive())
+        for at in range(0, len(two_cities), 3200):
+            chunk = base64.b64encode(two_cities[at : at + 3200]).decode()
+            message = {"message_type": "input_audio_chunk", "audio_base_64": chunk, "commit": False}
+            await socket.send(json.dumps(message | {"sample_rate": 16000}))
+            await asyncio.sleep(0.1)
+        await socket.send(json.dumps({"message_type": "input_audio_chunk", "audio_base_64": "", "commit": True}))
+        async with asyncio.timeout(40):
+            await receiving
+        assert socket.close_code == 1000
+    assert received[0]["message_type"] == "session_started"
+    said = " ".join(frame["text"] for frame in received if frame["message_type"] == "committed_transcript").lower()
+    assert [phrase for phrase in WORDS if phrase in said] == list(WORDS)
+
+
+@pytest.mark.speech
+async def test_the_seeds_other_dialect_runs_to_its_end(
+    either_gateway: RunningServer, key: str, two_cities: bytes
+) -> None:
+    """Raw PCM in binary frames, ended by the published session_termination."""
+    url = address(either_gateway, key, "assemblyai", sample_rate="16000", disable_partial_transcripts="true")
+    async with connect_async(url) as socket:
+        for at in range(0, len(two_cities), 3200):
+            await socket.send(two_cities[at : at + 3200])
+            await asyncio.sleep(0.1)
+        await socket.send('{"type": "session_termination"}')
+        async with asyncio.timeout(20):
+            received = [json.loads(message) async for message in socket]
+        assert socket.close_code == 1000
+    assert received[0]["type"] == "Begin"
+    assert received[-1]["type"] == "Termination"
+    turns = [frame for frame in received if frame["type"] == "Turn"]
+    assert all(turn["end_of_turn"] for turn in turns)
+    said = " ".join(turn["transcript"] for turn in turns).lower()
+    assert [phrase for phrase in WORDS if phrase in said] == list(WORDS)
+
+
+def test_begin_comes_before_any_model_is_loaded(server: RunningServer) -> None:
+    url = address(server, server.key(), "assemblyai")
+    began = time.monotonic()
+    with connect(url, compression=None) as socket:
+        assert json.loads(socket.recv(timeout=5))["type"] == "Begin"
+        took = time.monotonic() - began
+    assert took < 1, "the official client gives up after a second"
+
+
+@pytest.mark.parametrize("provider", ["assemblyai", "elevenlabs"])
+def test_revoking_a_key_cuts_its_live_sockets_within_five_seconds(either_gateway: RunningServer, provider: str) -> None:
+    doomed, kept = either_gateway.key(), either_gateway.key()
+    with (
+        connect(address(either_gateway, doomed, provider), compression=None) as socket,
+        connect(address(either_gateway, kept, provider), compression=None) as other,
+    ):
+        socket.recv(timeout=5), other.recv(timeout=5)
+        either_gateway.ask(
+            f"from memweb.gateway import keys\nkeys.revoke_key(key=keys.usable().get(prefix={doomed[:15]!r}))"
+        )
+        began = time.monotonic()
+        error = json.loads(socket.recv(timeout=8))
+        with pytest.raises(ConnectionClosed) as closed:
+            socket.recv(timeout=8)
+        assert time.monotonic() - began < 5
+        assert "no longer valid" in error["error"]
+        assert closed.value.rcvd is not None
+        assert closed.value.rcvd.code == (4001 if provider == "assemblyai" else 1000)
+        with pytest.raises(TimeoutError):
+            other.recv(timeout=1)
+
+
+def test_no_frame_brings_a_1011_or_an_error_in_the_log(either_gateway: RunningServer, key: str) -> None:
+    chance = random.Random(20261121)
+    for number in range(60):
+        provider = ("assemblyai", "elevenlabs")[number % 2]
+        with (
+            contextlib.suppress(ConnectionClosed),
+            connect(address(either_gateway, key, provider), compression=None) as socket,
+        ):
+            for _ in range(20):
+                socket.send(hostile(chance))
+            socket.send('{"type": "Terminate"}')
+            while True:
+                socket.recv(timeout=20)
+        assert socket.close_code not in (1011, 1006), socket.close_code
+    assert "Traceback" not in either_gateway.log()
+
+
+def hostile(chance: random.Random) -> str | bytes:
+    pieces = [
+        "", "{}", "[]", "nul", '{"type":', '{"type":"UpdateConfiguration","x":{"y":[1e400]}}', '{"type":"KeepAlive"}',
+        '{"message_type":"input_audio_chunk","audio_base_64":"%%%"}', '{"message_type":"input_audio_chunk"}',
+        '{"message_type":"input_audio_chunk","audio_base_64":"AAAA","sample_rate":-1}', '{"type":"ForceEndpoint"}',
+        '{"message_type":"input_audio_chunk","audio_base_64":"AAA=","commit":true}', "\u202e\x00",
+    ]  # fmt: skip
+    if chance.random() < 0.3:
+        return chance.randbytes(chance.randrange(5000))
+    return chance.choice(pieces)
+
+
+def test_a_flood_and_a_reader_that_stopped_cost_bounded_memory(server: RunningServer) -> None:
+    key = server.key()
+    web = psutil.Process(server.pid)
+    with connect(address(server, key, "assemblyai"), compression=None) as warm:
+        warm.recv(timeout=10)
+    before = web.memory_info().rss
+    peak = before
+    with Raw(server.port, receive_buffer=65536) as raw, Raw(server.port) as flood:
+        for each in (raw, flood):
+            assert each.status(f"{PATH}?provider=assemblyai&api_key={key}") == 101
+        second = frame(2, bytes(200_000))
+        for each in (flood, raw):
+            each.socket.settimeout(2)
+            sent = 0
+            with contextlib.suppress(TimeoutError, ConnectionError):
+                while sent < 64 * MIB:
+                    sent += each.socket.send(second[sent % len(second) :])
+                    peak = max(peak, web.memory_info().rss)
+            assert sent < 64 * MIB, "the server takes no more than its engine does"
+    assert peak - before < 64 * MIB
+    with connect(address(server, key, "assemblyai"), compression=None) as after:
+        assert json.loads(after.recv(timeout=10))["type"] == "Begin"
+
+
+def test_a_key_is_in_no_log_no_answer_and_no_file(tmp_path: Path) -> None:
+    with RunningServer(tmp_path, env={"MEMWEB_LOG_LEVEL": "DEBUG"}) as server:
+        key = server.manage("createkey", "--name", "control-marker")
+        wrong = key[:-6] + "planted"
+        for secret in (key, wrong):
+            for path, *headers in (
+                [f"{PATH}?provider=elevenlabs&api_key={secret}"],
+                [f"{PATH}?provider=nobody&api_key={secret}"],
+                [f"{PATH}?provider=assemblyai", f"Authorization: {secret}"],
+                ["/v1/speech-to-text/realtime", f"xi-api-key: {secret}"],
+                [f"/v3/ws?token={secret}"],
+                [f"/v3/ws?sample_rate=x&x={secret}", f"Authorization: {secret}"],
+            ):
+                with Raw(server.port) as raw:
+                    head = raw.open(path, *headers)
+                    body = b"" if "101" in head[:20] else raw.rest()
+                assert secret[10:] not in head + body.decode("latin-1")
+            with Raw(server.port) as raw:
+                raw.socket.sendall(f"GET {PATH}?api_key={secret} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+                raw.socket.shutdown(1)
+                assert secret[10:].encode() not in raw.rest()
+        server.stop()
+        found = {path for path in server.data_dir.rglob("*") if path.is_file() and contains(path, key[10:], wrong[10:])}
+        marked = {path for path in server.data_dir.rglob("*") if path.is_file() and contains(path, "control-marker")}
+        assert not found
+        assert marked, "the search finds what is there"
+        assert "/v3/ws" in server.log()
+
+
+def contains(path: Path, *needles: str) -> bool:
+    data = path.read_bytes()
+    return any(needle.encode() in data for needle in needles)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+
 import pytest
+from asgiref.sync import sync_to_async
+from django.db import connections
 from django.test import AsyncClient
 from django.urls import reverse
 
@@ -68,10 +72,11 @@ class Ears:
 
 
 @pytest.fixture
-async def ears(alice: User, record: Record) -> Ears:
+async def ears(alice: User, record: Record) -> AsyncIterator[Ears]:
     client = AsyncClient()
     await client.aforce_login(alice)
-    return Ears(client, record)
+    yield Ears(client, record)
+    await sync_to_async(connections.close_all)()  # in the thread the views ran in, which outlives the test
 
 
 async def test_the_whole_file_comes_as_flac_and_says_that_parts_can_be_had(ears: Ears, record: Record) -> None:
@@ -172,8 +177,6 @@ async def test_peaks_are_bytes(ears: Ears, record: Record) -> None:
 
 
 async def test_a_record_without_a_recording_has_nothing_to_play(alice: User, ears: Ears) -> None:
-    from asgiref.sync import sync_to_async
-
     silent = await sync_to_async(making.dictation)(alice, "hello")
     assert (await ears.client.get(reverse("record-audio", args=[silent.pk]))).status_code == 404
     assert (await ears.client.get(reverse("record-peaks", args=[silent.pk]))).status_code == 404

@@ -192,7 +192,8 @@ class _Session:
             await self.connection.close(fault.code)
         elif fault.kind == "stall":
             self.connection.transport.pause_reading()
-            await asyncio.sleep(3600)
+            while not self.connection.transport.is_closing():
+                await asyncio.sleep(0.1)
         return False
 
     async def hear(self, number: int | None) -> None:

@@ -1,0 +1,96 @@
+"""A full disk and a locked database: said in words, nothing acknowledged that is not kept, and it goes on by itself."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.dictation.evidence import assert_whole, environment, spooled
+from tests.page_client import PageClient
+from tests.running import RunningServer
+from tests.upstream_simulator import Simulator
+
+pytestmark = pytest.mark.process
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 1 MB."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    if os.geteuid() != 0 or not shutil.which("mount"):
+        pytest.skip("a small disk needs root and mount")
+    done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)], capture_output=True)
+    if done.returncode:
+        pytest.skip("this machine does not allow mounting")
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+async def test_a_full_disk_is_said_and_nothing_is_lost(tmp_path: Path, small_disk: Path, simulator: Simulator) -> None:
+    with RunningServer(tmp_path, env=environment(simulator)) as server:
+        (server.data_dir / "spools").mkdir(exist_ok=True)
+        (server.data_dir / "spools").rmdir()
+        (server.data_dir / "spools").symlink_to(small_disk)
+        ballast = small_disk / "ballast"
+        ballast.write_bytes(bytes(700_000))
+        async with PageClient(server, server.sign_in()) as page:
+            await page.record(200, interval=0.01)
+            await page.until(lambda: bool(errors(page, "disk_full")), "the full disk in words")
+            acked = page.acked
+            assert acked < page.made
+            assert len(spooled(server, page.record_id)) >= acked, "acknowledged what is not on disk"
+            ballast.unlink()
+            await page.until(lambda: page.acked == page.made, "going on by itself")
+            assert errors(page, "disk_full")[-1]["message"] == ""
+            await page.ended()
+        assert_whole(server, page)
+
+
+def errors(page: PageClient, code: str) -> list[dict[str, str]]:
+    return [message for message in page.messages if message["t"] == "error" and message["code"] == code]
+
+
+async def test_a_locked_database_holds_up_words_but_no_sound(tmp_path: Path, simulator: Simulator) -> None:
+    if os.environ.get("DATABASE_URL", "sqlite").split(":")[0] != "sqlite":
+        pytest.skip("only SQLite locks the whole database")
+    with RunningServer(tmp_path, env=environment(simulator)) as server:
+        async with PageClient(server, server.sign_in()) as page:
+            await page.record(7)
+            await page.until(lambda: len(page.log) == 1, "the first phrase")
+            release = threading.Event()
+            locked = threading.Event()
+            holder = threading.Thread(target=hold, args=(server.data_dir / "memweb.sqlite3", locked, release))
+            holder.start()
+            assert locked.wait(20)
+            began = time.monotonic()
+            await page.record(28)
+            await page.until(lambda: page.acked == 35, "sound to be acknowledged all the same")
+            assert not release.is_set()
+            assert len(page.log) == 1, "a phrase was shown before it was kept"
+            while time.monotonic() - began < 5:
+                page.make()
+                await page.record(1, interval=0.1)
+            release.set()
+            holder.join()
+            await page.until(lambda: len(page.log) > 4, "the words that waited")
+            await page.ended()
+        assert_whole(server, page)
+        assert "Traceback" not in server.log()
+
+
+def hold(path: Path, locked: threading.Event, release: threading.Event) -> None:
+    database = sqlite3.connect(path, timeout=20, isolation_level=None)
+    database.execute("BEGIN EXCLUSIVE")
+    locked.set()
+    release.wait(60)
+    database.execute("ROLLBACK")
+    database.close()

@@ -1,0 +1,197 @@
+"""Every route, HTTP and WebSocket, met by the owner, another user, a stranger, a key and a revoked key.
+
+A route without an entry in `guarded` fails the first test: nothing goes in unguarded by being forgotten.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+from django.urls import URLPattern, URLResolver, get_resolver
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+
+from tests.house.guarded import HTTP, SOCKETS, Door, Socket
+from tests.running import RunningServer
+
+pytestmark = pytest.mark.process
+VISITORS = ("revoked", "key", "anonymous", "other", "owner")
+
+PREPARE = """
+import json
+from memweb.gateway import keys
+from tests.transcripts import making
+from transcripts import jobs, recordings, services
+from transcripts.models import Job
+owner = User.objects.get(username="owner")
+record = making.dictation(owner, "A private word.", title="Mine", finished=False)
+making.spool(record, making.sound(2))
+services.finish(record_id=record.pk)
+jobs.run(job_id=Job.objects.get(record=record).pk, work=recordings.seal)
+binnable = making.dictation(owner, "To be binned.")
+binned = making.dictation(owner, "In the bin.")
+services.bin_record(record_id=binned.pk)
+unfinished = making.dictation(owner, "Still going.", finished=False)
+making.spool(unfinished, making.sound(1))
+key, secret = keys.create_key(user=owner, name="one")
+old, revoked = keys.create_key(user=owner, name="two")
+keys.revoke_key(key=old)
+spare, _ = keys.create_key(user=owner, name="three")
+print(json.dumps({
+    "ids": {"record": str(record.pk), "binnable": str(binnable.pk), "binned": str(binned.pk),
+            "unfinished": str(unfinished.pk), "owner": owner.pk, "key_id": spare.pk},
+    "key": secret, "revoked": revoked,
+}))
+"""
+
+
+class House:
+    """A server with something of the owner's in it, and a way for each visitor to come."""
+
+    def __init__(self, server: RunningServer) -> None:
+        self.server = server
+        made: dict[str, Any] = json.loads(server.ask(PREPARE).splitlines()[-1])
+        self.ids: dict[str, Any] = made["ids"]
+        self.keys = {"key": made["key"], "revoked": made["revoked"]}
+        self.cookies: dict[str, dict[str, str]] = {}
+        self.sign_in()
+
+    def sign_in(self) -> None:
+        """New sessions for those who have one."""
+        self.cookies = {name: self.server.sign_in(name) for name in ("owner", "other")}
+
+    def headers(self, visitor: str) -> dict[str, str]:
+        if visitor not in self.keys:
+            return {}
+        return {"Authorization": self.keys[visitor], "xi-api-key": self.keys[visitor]}
+
+    def client(self, visitor: str) -> httpx.Client:
+        cookies = self.cookies.get(visitor)
+        return httpx.Client(base_url=self.server.url, cookies=cookies, headers=self.headers(visitor), timeout=30)
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    with RunningServer(tmp_path_factory.mktemp("guarded")) as server:
+        yield House(server)
+
+
+def routes(patterns: list[Any], before: str = "") -> Iterator[str]:
+    for pattern in patterns:
+        if isinstance(pattern, URLResolver):
+            yield from routes(pattern.url_patterns, before + str(pattern.pattern))
+        elif isinstance(pattern, URLPattern):
+            yield before + str(pattern.pattern)
+
+
+def test_every_http_route_has_an_entry() -> None:
+    assert set(routes(get_resolver().url_patterns)) == set(HTTP)
+
+
+def test_every_socket_has_an_entry() -> None:
+    from memweb import asgi
+
+    paths = {str(pattern.pattern) for pattern in asgi.websocket_urlpatterns} | set(asgi.websocket_paths)
+    assert paths == set(SOCKETS)
+
+
+def expected(door: Door, visitor: str) -> int:
+    status = getattr(door, visitor)
+    return door.anonymous if status is None else int(status)
+
+
+@pytest.mark.parametrize("route", HTTP)
+def test_each_visitor_gets_what_is_theirs(house: House, route: str) -> None:
+    door = HTTP[route]
+    path = door.path.format(**house.ids)
+    for visitor in VISITORS:
+        with house.client(visitor) as client:
+            token = {"X-CSRFToken": _token(client)} if door.verb == "POST" else {}
+            answer = client.request(door.verb, path, data=door.data or None, headers=token)
+        assert answer.status_code == expected(door, visitor), f"{visitor} at {route}"
+        if visitor not in ("owner", "other") and answer.status_code == 302:
+            assert answer.headers["Location"].startswith("/sign-in/"), f"{visitor} at {route}"
+    if door.ends_session:
+        house.sign_in()
+
+
+def _token(client: httpx.Client) -> str:
+    client.get("/settings/", follow_redirects=True)
+    return client.cookies["csrftoken"]
+
+
+@pytest.mark.parametrize("route", [route for route, door in HTTP.items() if door.verb == "POST"])
+def test_no_page_is_changed_without_its_token(house: House, route: str) -> None:
+    """A deed asked for by another site carries the cookie, but never the token. Keys need none: no site has them."""
+    door = HTTP[route]
+    with house.client("owner") as client:
+        status = client.post(door.path.format(**house.ids), data=door.data).status_code
+    assert status == (401 if door.key else 403)
+
+
+async def knock(house: House, socket: Socket, visitor: str, *, origin: str | None) -> tuple[int, int | None]:
+    """Handshake status, and the close code that follows within a moment (None: the socket stays open)."""
+    headers = house.headers(visitor)
+    if visitor in house.cookies:
+        headers["Cookie"] = f"sessionid={house.cookies[visitor]['sessionid']}"
+    url = house.server.ws_url + socket.path.format(**house.ids)
+    try:
+        async with connect(url, additional_headers=headers, origin=origin, open_timeout=30) as line:  # type: ignore[arg-type]
+            try:
+                await asyncio.wait_for(_until_it_speaks(line), 10)
+            except ConnectionClosed as closed:
+                return 101, closed.rcvd.code if closed.rcvd else 1006
+            return 101, None
+    except InvalidStatus as refused:
+        return refused.response.status_code, None
+
+
+async def _until_it_speaks(line: Any) -> None:
+    """The page's socket says where to go on; the gateway's says that it began. An error is followed by a close."""
+    while True:
+        said = json.loads(await line.recv())
+        if said.get("t") != "error":
+            return
+
+
+@pytest.mark.parametrize("path", SOCKETS)
+@pytest.mark.parametrize("visitor", VISITORS)
+async def test_each_visitor_gets_the_socket_that_is_theirs(house: House, path: str, visitor: str) -> None:
+    socket = SOCKETS[path]
+    assert await knock(house, socket, visitor, origin=house.server.origin) == getattr(socket, visitor)
+
+
+ORIGINS = {
+    "another site": "https://evil.example",
+    "null": "null",
+    "missing": None,
+    "a sibling port": "http://localhost:1",
+    "a longer name": "http://localhost.evil.example:{port}",
+    "a user before the name": "http://evil@localhost:{port}",
+    "another scheme": "https://localhost:{port}",
+    "nothing": "",
+}
+
+
+@pytest.mark.parametrize("origin", ORIGINS)
+async def test_the_page_socket_opens_to_its_own_origin_only(house: House, origin: str) -> None:
+    wrong = ORIGINS[origin]
+    filled = wrong.format(port=house.server.port) if wrong is not None else None
+    socket = SOCKETS["ws/dictation/<uuid:record_id>/"]
+    status, _ = await knock(house, socket, "owner", origin=filled)
+    assert status == (400 if wrong == "" else 403)
+
+
+async def test_an_unknown_socket_is_not_found(house: House) -> None:
+    nowhere = Socket("/ws/nowhere/", *[(404, None)] * 5)
+    assert await knock(house, nowhere, "owner", origin=house.server.origin) == (404, None)
+
+
+async def test_a_key_opens_the_gateway_from_any_origin(house: House) -> None:
+    socket = SOCKETS["/serve/ws/v2/audio-stream"]
+    assert await knock(house, socket, "key", origin="https://another.example") == (101, None)

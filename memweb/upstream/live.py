@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Protocol, cast
 
 from websockets.client import ClientProtocol
-from websockets.exceptions import InvalidStatus
+from websockets.exceptions import InvalidStatus, InvalidURI
 from websockets.frames import Frame, Opcode
 from websockets.http11 import Response
 from websockets.protocol import State
@@ -226,8 +226,9 @@ async def connect(gateway: Gateway, query: list[tuple[str, str]]) -> LiveConnect
     loop = asyncio.get_running_loop()
     try:
         uri = parse_uri(gateway.live_url(query))
-        gateway.key.encode("ascii")
-    except ValueError:
+        if not (gateway.key.isascii() and gateway.key.isprintable()):
+            raise ValueError("not a header's value")
+    except (ValueError, InvalidURI):
         raise errors.Refused("The gateway's address or key is not valid. Correct it in the settings.") from None
     factory: Callable[[], LiveConnection] = lambda: LiveConnection(  # noqa: E731
         ClientProtocol(uri, max_size=LARGEST_MESSAGE, extensions=None), loop

@@ -41,11 +41,12 @@ async def _watch() -> None:
     """Ends by itself when no page is left."""
     while _pages:
         await asyncio.sleep(EVERY_SECONDS)
+        asked = dict(_pages)  # a page that opens while the answer is awaited was not asked about
         try:
-            valid = await read(valid_sessions, set(_pages.values()))
+            valid = await read(valid_sessions, set(asked.values()))
         except DatabaseError:
             continue  # nobody is signed out because the database is away
-        for page, key in list(_pages.items()):
+        for page, key in asked.items():
             if key not in valid:
                 page.say(signed_out())
                 page.close(SIGNED_OUT)

@@ -233,12 +233,13 @@ WHISPER_MODEL_DIR = env.str("MEMWEB_WHISPER_MODEL", "")
 
 # Logs go to standard error: plain lines on a person's machine, JSON in production.
 LOG_FORMAT = env.str("MEMWEB_LOG_FORMAT", "json" if PRODUCTION else "text", validate=validate.OneOf(["json", "text"]))
+_log_level = env.log_level("MEMWEB_LOG_LEVEL", logging.WARNING)
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"json": {"()": "memweb.logs.JsonLines"}, "text": {"()": "memweb.logs.TextLines"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT}},
-    "root": {"handlers": ["stderr"], "level": env.log_level("MEMWEB_LOG_LEVEL", logging.WARNING)},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT, "level": _log_level}},
+    "root": {"handlers": ["stderr"], "level": _log_level},
     "loggers": {
         "django": {"handlers": [], "propagate": True},
         "django.server": {"handlers": [], "propagate": True},
@@ -248,6 +249,7 @@ LOGGING = {
 # For `check`: which names exist, so that a misspelt one is told.
 KNOWN_SETTINGS = {name for name in env._fields if name.startswith("MEMWEB_")} | {
     "MEMWEB_VENV",  # read by `run`
+    "MEMWEB_PYTHON",  # read by `run`
     "MEMWEB_CHROMIUM",  # read by the tests
     "MEMWEB_SUPERVISOR",  # set by `up` for its children
 }

@@ -92,6 +92,7 @@ async def admit(door: Door, query: Query, headers: Mapping[str, str], address: s
     secret = door.secret(query, headers)
     if not token and not secret:
         raise Refused(401, "Unauthorized")
+    caller: Caller | None
     caller = await tokens.aredeem(token, door.name) if token else await keys.afind(secret)
     if caller is None:
         wait = guesses.missed(address)

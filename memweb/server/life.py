@@ -120,7 +120,8 @@ class Server(daphne.server.Server):  # type: ignore[misc]
 
     def run_on(self, host: str, port: int, ready: Callable[[str], None] | None) -> int:
         """Serve until told to stop; the process's exit code."""
-        globalLogBeginner.beginLoggingTo([_drop], redirectStandardIO=False, discardBuffer=True)
+        observers: list[Any] = [_drop]
+        globalLogBeginner.beginLoggingTo(observers, redirectStandardIO=False, discardBuffer=True)
         loop = reactor._asyncioEventloop
         asyncio.set_event_loop(loop)
         for number in (signal.SIGTERM, signal.SIGINT):

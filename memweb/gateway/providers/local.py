@@ -98,7 +98,8 @@ class Session:
         loop = asyncio.get_running_loop()
         tasks = [loop.create_task(work) for work in (self._listen(), self._speak(), self._watch_the_clock())]
         try:
-            await asyncio.wait([self._over, *tasks], return_when=asyncio.FIRST_COMPLETED)
+            awaited: list[asyncio.Future[Any]] = [self._over, *tasks]
+            await asyncio.wait(awaited, return_when=asyncio.FIRST_COMPLETED)
             for task in tasks:
                 if task.done():
                     task.result()

@@ -30,9 +30,9 @@ export class Choices {
     }
   }
 
-  /** Let a select show the kept choice and keep what is chosen in it. */
+  /** Let a select show the kept choice, or the settled one of a session that goes on, and keep what is chosen in it. */
   bind(select, name, changed = () => {}) {
-    const value = this.#kept[name];
+    const value = select.dataset.settled ?? this.#kept[name];
     if ([...select.options].some((option) => option.value === value)) select.value = value;
     this.account[name] ??= select.value;
     select.addEventListener('change', () => {

@@ -10,7 +10,7 @@ import { commandSign, focusOf, meaning } from './shortcuts.js';
 import { NoStore, Store } from './store.js';
 import { Unfinished } from './unfinished.js';
 import { View } from './view.js';
-import { span } from './words.js';
+import { clock, span } from './words.js';
 
 const $ = (id) => document.getElementById(id);
 
@@ -43,6 +43,8 @@ class Page {
   #show() {
     const { facts } = this.recorder;
     this.view.render(facts);
+    // Who listens, and for which language, is settled with the first word.
+    $('language').disabled = $('provider').disabled = facts.phase !== 'idle' || this.recorder.sid !== '';
     keepAwake(facts.phase === 'recording');
   }
 
@@ -67,12 +69,13 @@ class Page {
       start: () => this.#start(),
       retry: () => recorder.retry(),
       undo: () => recorder.undo(),
-      mark: () => recorder.mark(),
+      redo: () => recorder.redo(),
+      mark: () => this.#mark(),
       ask: () => recorder.isActive && $('ask').showModal(),
       keys: () => $('keys').showModal(),
       help: () => this.#help(),
       options: () => $('options').showPopover(),
-      copy: () => navigator.clipboard.writeText(this.view.text),
+      copy: () => this.#copy(),
       download: async () => saveAs(await recorder.unsentAudio(), 'recording.wav'),
       settings: () => open('/settings/', '_blank', 'noopener'),
       'sign-in': () => open('/sign-in/', '_blank', 'noopener'),
@@ -90,6 +93,16 @@ class Page {
     return this.recorder.togglePause();
   }
 
+  #mark() {
+    const at = this.recorder.mark();
+    if (at >= 0) this.view.notice(`Marker at ${clock(at)}.`);
+  }
+
+  async #copy() {
+    await navigator.clipboard.writeText(this.view.text);
+    this.view.notice('Copied what is settled so far.');
+  }
+
   #help() {
     const code = this.recorder.facts.problem?.code;
     for (const part of document.querySelectorAll('[data-help]')) part.hidden = part.dataset.help !== code;
@@ -105,13 +118,13 @@ class Page {
     this.#bind();
     this.#show();
     await this.microphones();
-    this.choices.bind($('device'), 'device', () => this.recorder.reopen());
+    this.choices.bind($('device'), 'device', () => this.recorder.chooseMicrophone());
     await this.unfinished.hideLive();
     await this.recovery.run();
   }
 
   #bind() {
-    this.choices.bind($('language'), 'language', () => this.recorder.speaks($('language').value));
+    this.choices.bind($('language'), 'language');
     this.choices.bind($('provider'), 'provider');
     const keys = $('single-keys');
     keys.checked = this.choices.all.singleKeys;

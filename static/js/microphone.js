@@ -76,8 +76,8 @@ export class Microphone {
     track.onunmute = () => this.on.muted(false);
     const context = new AudioContext({ latencyHint: 'interactive' });
     this.#context = context;
-    // iOS takes the context away for a call; it gives it back by itself or at the next touch.
-    context.onstatechange = () => context.state === 'interrupted' && this.on.muted(true);
+    // iOS takes the context away for a call, and gives it back after it.
+    context.onstatechange = () => this.#context === context && this.on.muted(context.state === 'interrupted');
     await Promise.all([context.audioWorklet.addModule(this.worklet), context.resume()]);
     const node = new AudioWorkletNode(context, 'pcm', {
       channelCount: 1,

@@ -10,6 +10,12 @@ import { Microphone, reasonOf } from './microphone.js';
 import { Uplink } from './uplink.js';
 import { uuid7 } from './words.js';
 
+const SIGNED_OUT = {
+  code: 'signed_out',
+  message: 'You are signed out. Recording goes on and is kept on this device.',
+  action: 'sign-in',
+};
+const MUTED = { code: 'muted', message: 'The system has muted the microphone.' };
 /** Below this a frame is silence: about -46 dB. */
 const QUIET_PEAK = 0.005;
 const FRAMES_PER_MINUTE = 600;
@@ -17,6 +23,8 @@ export const WARN_UNSENT = 30 * FRAMES_PER_MINUTE;
 export const MOST_UNSENT = 120 * FRAMES_PER_MINUTE;
 const MOST_QUOTA = 0.8;
 const REFUSALS = { 4401: 'signed_out', 4403: 'foreign', 4404: 'foreign', 4409: 'taken', 4413: 'refused' };
+/** Problems that may be over once the line is tried again. */
+const OF_THE_LINE = new Set(['signed_out', 'taken', 'refused', 'hole']);
 /** Said just before the socket is closed with a code that says the same. */
 const TOLD_BY_CLOSING = new Set(['signed_out', 'not_yours', 'taken_over']);
 
@@ -30,6 +38,8 @@ export class Recorder {
   #uplink = null;
   #release = null;
   #greeting = null;
+  #renamed = false;
+  #turn = Promise.resolve();
 
   /**
    * @param {object} parts
@@ -45,7 +55,7 @@ export class Recorder {
     this.#microphone = new Microphone(worklet, {
       frame: (buffer) => this.#frame(buffer),
       gone: () => this.#unplugged(),
-      muted: (muted) => this.#change({ trouble: muted ? { message: 'The system has muted the microphone.' } : null }),
+      muted: (muted) => this.#muted(muted),
     });
   }
 
@@ -62,9 +72,20 @@ export class Recorder {
     this.on.change();
   }
 
+  /** One thing after the other: a stretch has handed over its last frame before the next takes its number. */
+  #inTurn(action) {
+    const done = this.#turn.then(action);
+    this.#turn = done.catch(() => {});
+    return done;
+  }
+
   /** Ask for the microphone and record. The first words are kept before any line is up. */
-  async start() {
-    if (this.isActive) return this.reopen();
+  start() {
+    return this.#inTurn(() => this.#start());
+  }
+
+  async #start() {
+    if (this.isActive) return this.facts.problem ? this.#reopen() : undefined;
     if (this.facts.phase !== 'idle') return undefined;
     this.#change({ phase: 'asking', problem: null, trouble: null });
     try {
@@ -99,6 +120,7 @@ export class Recorder {
     const { rate } = this.#microphone;
     this.#connect({ ...fresh, ...known, title: this.title, language, provider, rate, finishing: false });
     // Where a session goes on, only the server knows the number of its next frame.
+    if (goesOn && this.#renamed) this.rename(this.title);
     if (goesOn) await new Promise((resolve, reject) => (this.#greeting = { resolve, reject }));
   }
 
@@ -110,16 +132,22 @@ export class Recorder {
   }
 
   /** End the stretch, hand everything over, and let the server finish. */
-  async finish() {
-    if (!this.isActive) return;
-    this.#change({ phase: 'finishing', problem: null });
-    await this.#microphone.end();
-    this.#microphone.close();
-    await this.#uplink.finish();
+  finish() {
+    return this.#inTurn(async () => {
+      if (!this.isActive) return;
+      this.#change({ phase: 'finishing', problem: null });
+      await this.#microphone.end();
+      this.#microphone.close();
+      await this.#uplink.finish();
+    });
   }
 
   /** Pause leaves no gap in the recording: time goes on only while it is heard. */
-  async togglePause() {
+  togglePause() {
+    return this.#inTurn(() => this.#togglePause());
+  }
+
+  async #togglePause() {
     if (this.facts.phase === 'recording') {
       this.#change({ phase: 'paused' });
       await this.#microphone.end();
@@ -127,12 +155,16 @@ export class Recorder {
     } else if (this.facts.phase === 'paused') {
       this.#uplink.resume();
       if (this.#microphone.isOpen) this.#begin();
-      else await this.reopen();
+      else await this.#reopen();
     }
   }
 
   /** Open the microphone anew within the same session: another device, or the same one back. */
-  async reopen() {
+  reopen() {
+    return this.#inTurn(() => this.#reopen());
+  }
+
+  async #reopen() {
     if (!this.isActive) return;
     await this.#microphone.end();
     this.#microphone.close();
@@ -146,6 +178,12 @@ export class Recorder {
     this.#begin();
   }
 
+  /** Another microphone was chosen: used at once while recording, else when recording goes on. */
+  async chooseMicrophone() {
+    if (this.facts.phase === 'recording' || this.facts.problem) await this.reopen();
+    else if (this.facts.phase === 'paused') this.#microphone.close();
+  }
+
   /** Devices came or went: one that was missed may be back. */
   devicesChanged() {
     if (this.facts.problem?.code === 'unplugged') this.reopen();
@@ -155,22 +193,24 @@ export class Recorder {
     this.#uplink?.say({ t: 'undo' });
   }
 
+  redo() {
+    this.#uplink?.say({ t: 'redo' });
+  }
+
+  /** @returns {number} where the marker stands, ms; -1 where nothing is recorded */
   mark() {
-    this.#uplink?.say({ t: 'mark', at_ms: Math.round(this.facts.capturedMs) });
+    if (!this.#uplink) return -1;
+    const at = Math.round(this.facts.capturedMs);
+    this.#uplink.say({ t: 'mark', at_ms: at });
+    return at;
   }
 
   rename(title) {
     this.title = title;
+    this.#renamed = true;
     if (!this.#uplink) return;
     this.session.title = title;
     this.#uplink.say({ t: 'title', title });
-  }
-
-  /** Another language from the next phrase on; not while words are being recorded. */
-  speaks(language) {
-    if (!this.#uplink || this.facts.phase === 'recording') return;
-    this.session.language = language;
-    this.#uplink.say({ t: 'language', language });
   }
 
   /** The network or the person is back: no reason to wait for the back-off. */
@@ -180,8 +220,8 @@ export class Recorder {
 
   /** Try the line again now. */
   retry() {
-    if (this.facts.problem?.code === 'taken' || this.facts.problem?.code === 'signed_out') this.#change({ problem: null });
-    this.#change({ trouble: null });
+    const { problem } = this.facts;
+    this.#change({ trouble: null, problem: OF_THE_LINE.has(problem?.code) ? null : problem });
     if (!this.#uplink) return this.start();
     if (this.#uplink.up) this.#uplink.say({ t: 'continue' });
     else this.#uplink.retry();
@@ -219,10 +259,21 @@ export class Recorder {
   }
 
   async #stop(code) {
-    if (this.facts.phase !== 'recording') return;
-    this.#change({ phase: 'paused', problem: { code } });
-    await this.#microphone.end();
-    this.#microphone.close();
+    if (this.facts.phase === 'recording') await this.#standDown({ code });
+  }
+
+  /** Stop listening; the session stays, and what was said with it. */
+  #standDown(problem) {
+    this.#change({ problem, phase: this.facts.phase === 'recording' ? 'paused' : this.facts.phase });
+    return this.#inTurn(async () => {
+      await this.#microphone.end();
+      this.#microphone.close();
+    });
+  }
+
+  #muted(muted) {
+    if (muted) this.#change({ trouble: MUTED });
+    else if (this.facts.trouble === MUTED) this.#change({ trouble: null });
   }
 
   #unplugged() {
@@ -239,14 +290,14 @@ export class Recorder {
       message: () => this.#message(data),
       recycle: () => this.#microphone.recycle(data),
       kept: () => this.facts.keeps && this.#change({ keeps: false }),
-      hole: () => this.#change({ problem: { code: 'hole' } }),
+      hole: () => this.#standDown({ code: 'hole' }),
       refused: () => this.#refused(data.code),
       drained: () => {},
     };
     hear[kind]();
   }
 
-  async #refused(code) {
+  #refused(code) {
     const problem = { code: REFUSALS[code] };
     if (this.#greeting) {
       this.#uplink = null;
@@ -254,11 +305,8 @@ export class Recorder {
       return this.#greeting.reject(Object.assign(new Error(problem.code), { problem }));
     }
     // Signed out, the words go on being kept here; a session that is elsewhere must not go on here too.
-    if (problem.code === 'signed_out' && this.isActive) return this.#change({ trouble: PROBLEM_SIGNED_OUT });
-    this.#change({ problem, phase: this.facts.phase === 'finishing' ? 'finishing' : 'paused' });
-    await this.#microphone.end();
-    this.#microphone.close();
-    return undefined;
+    if (problem.code === 'signed_out' && this.isActive) return this.#change({ trouble: SIGNED_OUT });
+    return this.#standDown(problem);
   }
 
   #message(message) {
@@ -286,25 +334,17 @@ export class Recorder {
     this.#change({ server, transcribedMs, lagMs, cost, engine, note: note ?? '', trouble });
   }
 
-  async #trouble({ code, message, action, fatal }) {
+  #trouble({ code, message, action, fatal }) {
     if (TOLD_BY_CLOSING.has(code)) return undefined;
     const problem = message ? { code, message, action } : null;
-    if (!fatal) return this.#change({ trouble: problem });
-    this.#change({ problem, phase: this.isActive ? 'paused' : this.facts.phase });
-    await this.#microphone.end();
-    return undefined;
+    return fatal ? this.#standDown(problem) : this.#change({ trouble: problem });
   }
 
   async #ended({ url }) {
-    await this.store.forget(this.sid).catch(() => {});
+    // Ended from elsewhere, some frames may still be here only: the next visit hands them over.
+    if (this.facts.unsent === 0) await this.store.forget(this.sid).catch(() => {});
     this.#change({ phase: 'ended', unsent: 0 });
     this.#release?.();
     this.on.ended(url);
   }
 }
-
-const PROBLEM_SIGNED_OUT = {
-  code: 'signed_out',
-  message: 'You are signed out. Recording goes on and is kept on this device.',
-  action: 'sign-in',
-};

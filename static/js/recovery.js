@@ -52,7 +52,7 @@ export class Recovery {
   #upload(session) {
     return new Promise((resolve) => {
       const on = (kind, data) => {
-        if (kind === 'message' && data.t === 'ended') end(data.url);
+        if (kind === 'message' && data.t === 'ended') end(uplink.durable < session.made ? '' : data.url);
         else if (kind === 'refused' || kind === 'hole') end(null);
         else if (kind === 'drained' && !session.finishing) end('');
       };

@@ -5,13 +5,13 @@ const SINGLE = { ' ': 'toggle', r: 'record', p: 'pause', m: 'mark', '?': 'keys' 
 /**
  * @param {{key: string, ctrlKey: boolean, metaKey: boolean, altKey: boolean, shiftKey: boolean, repeat: boolean, isComposing: boolean}} event
  * @param {{field: boolean, button: boolean, dialog: boolean, singleKeys: boolean}} where what has the focus, and the person's choice
- * @returns {'' | 'toggle' | 'record' | 'pause' | 'mark' | 'keys' | 'finish' | 'undo' | 'ask'}
+ * @returns {'' | 'toggle' | 'record' | 'pause' | 'mark' | 'keys' | 'finish' | 'undo' | 'redo' | 'ask'}
  */
 export function meaning(event, { field, button, dialog, singleKeys }) {
   if (event.isComposing || event.repeat || dialog) return '';
   const command = event.ctrlKey || event.metaKey;
   if (command && !event.altKey && event.key === 'Enter') return 'finish';
-  if (command && !event.altKey && !event.shiftKey && event.key.toLowerCase() === 'z') return field ? '' : 'undo';
+  if (command && !event.altKey && event.key.toLowerCase() === 'z') return field ? '' : event.shiftKey ? 'redo' : 'undo';
   if (event.key === 'Escape') return field ? '' : 'ask';
   if (command || event.altKey || field || button || !singleKeys) return '';
   return SINGLE[event.key.toLowerCase()] ?? '';

@@ -21,6 +21,7 @@ const committed = (transaction) =>
 
 const range = (sid, from, to) => IDBKeyRange.bound([sid, from], [sid, to], false, true);
 
+/** Every method rejects, and none throws, once the browser has closed the database. */
 export class Store {
   #database;
 
@@ -44,7 +45,7 @@ export class Store {
   }
 
   /** Keep one frame, and the session as it is with that frame. Resolves once kept. */
-  put(session, seq, bytes) {
+  async put(session, seq, bytes) {
     const transaction = this.#write(['frames', 'sessions']);
     transaction.objectStore('frames').put(bytes.slice(), [session.sid, seq]);
     transaction.objectStore('sessions').put(session);
@@ -52,14 +53,14 @@ export class Store {
   }
 
   /** Let go of the frames below `next`: the server has them. */
-  drop(sid, next) {
+  async drop(sid, next) {
     const transaction = this.#write('frames');
     transaction.objectStore('frames').delete(range(sid, 0, next));
     return committed(transaction);
   }
 
   /** At most 500 frames from number `from` on, in order. @returns {Promise<Uint8Array[]>} */
-  read(sid, from) {
+  async read(sid, from) {
     const frames = this.#database.transaction('frames').objectStore('frames');
     return settled(frames.getAll(range(sid, from, Infinity), BATCH));
   }
@@ -74,26 +75,26 @@ export class Store {
     }
   }
 
-  count(sid) {
+  async count(sid) {
     return settled(this.#database.transaction('frames').objectStore('frames').count(range(sid, 0, Infinity)));
   }
 
-  session(sid) {
+  async session(sid) {
     return settled(this.#database.transaction('sessions').objectStore('sessions').get(sid));
   }
 
-  sessions() {
+  async sessions() {
     return settled(this.#database.transaction('sessions').objectStore('sessions').getAll());
   }
 
-  save(session) {
+  async save(session) {
     const transaction = this.#write('sessions');
     transaction.objectStore('sessions').put(session);
     return committed(transaction);
   }
 
   /** Everything of a session goes: it is whole on the server, or the person discarded it. */
-  forget(sid) {
+  async forget(sid) {
     const transaction = this.#write(['frames', 'sessions']);
     transaction.objectStore('frames').delete(range(sid, 0, Infinity));
     transaction.objectStore('sessions').delete(sid);

@@ -41,6 +41,7 @@ export class Unfinished {
   async recovered() {
     await htmx.ajax('GET', location.href, { target: '#unfinished', select: '#unfinished', swap: 'outerHTML' });
     this.#measure();
+    await this.hideLive();
   }
 
   async #act(does, row) {

@@ -48,13 +48,15 @@ export class View {
 
   #note(note) {
     $('note').hidden = note === null;
-    if (note === null) return say($('note-text'), '');
+    // Only what stops a person interrupts: a count of seconds read out every second would.
+    const isBad = note?.kind === 'bad';
+    say($('note-bad'), isBad ? note.text : '');
+    say($('note-text'), note && !isBad ? note.text : '');
+    if (note === null) return;
     $('note').dataset.kind = note.kind;
-    say($('note-text'), note.text);
     say($('note-action'), note.label);
     $('note-action').hidden = note.label === '';
     this.#does = note.does;
-    return undefined;
   }
 
   #clocks({ capturedMs, safeMs, transcribedMs, cost, keeps }) {
@@ -118,10 +120,12 @@ export class View {
     if ([...select.options].some((option) => option.value === chosen)) select.value = chosen;
   }
 
-  /** A quiet word in the corner. */
+  /** A quiet word in the corner; a newer one takes its place. */
   notice(text, link = '') {
+    for (const old of $('notices').querySelectorAll('[data-passing]')) old.remove();
     const notice = document.createElement('mem-notice');
     notice.className = 'notice';
+    notice.dataset.passing = '';
     const p = document.createElement('p');
     p.textContent = text;
     const dismiss = Object.assign(document.createElement('button'), { type: 'button', className: 'link', textContent: 'Dismiss' });

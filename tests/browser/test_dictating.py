@@ -79,3 +79,24 @@ _WATCH_THE_LOG = """() => {
     }
   }).observe(document.getElementById('log'), { childList: true });
 }"""
+
+
+def test_a_finished_recording_can_be_gone_on_with(server: RunningServer, two_cities: Path) -> None:
+    with browser(server, two_cities) as driven:
+        page = driven.open()
+        driven.press("Start dictating")
+        driven.wait_for_frames(30)
+        session = driven.session()
+        driven.press("Finish")
+        page.wait_for_url("**/transcripts/**", timeout=60_000)
+        before = len(driven.made)
+        driven.open(f"/?session={session}")
+        driven.press("Start dictating")
+        driven.wait_for_frames(before + 20)
+        driven.press("Finish")
+        page.wait_for_url("**/transcripts/**", timeout=60_000)
+        driven.pump()
+        assert page.url.endswith(f"/transcripts/{session}/")
+        found = frames_of(driven.spool(session))
+        assert [frame.header.number for frame in found] == list(range(len(driven.made)))
+        assert driven.errors == []

@@ -1,0 +1,133 @@
+"""axe finds nothing wrong with the page: in every state, light and dark, on a desk and on a phone."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.browser.driving import Driven, browser
+from tests.running import RunningServer
+
+pytestmark = pytest.mark.browser
+
+AXE = Path(__file__).parent / "vendor" / "axe.min.js"
+SHOTS = os.environ.get("BROWSER_SCREENSHOTS", "")
+STATES = {
+    "idle": {"phase": "idle"},
+    "asking": {"phase": "asking"},
+    "connecting": {"line": False, "everUp": False, "capturedMs": 1000},
+    "listening": {},
+    "silence": {"quietFrames": 40},
+    "silent-microphone": {"quietFrames": 60, "heard": False},
+    "reconnecting": {"line": False},
+    "gateway-away": {"server": "reconnecting"},
+    "catching_up": {"server": "catching_up", "lagMs": 6000},
+    "paused": {"phase": "paused"},
+    "finishing": {"phase": "finishing"},
+    "denied": {"phase": "idle", "problem": {"code": "denied"}},
+    "missing": {"phase": "idle", "problem": {"code": "missing"}},
+    "insecure": {"phase": "idle", "problem": {"code": "insecure"}},
+    "unplugged": {"phase": "paused", "problem": {"code": "unplugged"}},
+    "taken": {"phase": "paused", "problem": {"code": "taken"}},
+    "long_unsent": {"phase": "paused", "problem": {"code": "long_unsent"}},
+    "signed-out": {"trouble": {"code": "signed_out", "message": "You are signed out. Recording goes on and is kept on "
+                   "this device.", "action": "sign-in"}},
+    "capacity": {"phase": "idle", "problem": {"code": "capacity", "message": "Every place on this machine is taken. "
+                 "Try again when another dictation has ended.", "action": "retry"}},
+    "funds": {"trouble": {"code": "funds", "message": "The gateway's balance is used up. Top it up, then retry.",
+              "action": "settings"}},
+    "disk": {"trouble": {"code": "disk_full", "message": "This server's disk takes no more. Your browser keeps the "
+             "recording; free some space and it goes on by itself.", "action": "none"}},
+}  # fmt: skip
+
+_SHOW = """async ({ more, words }) => {
+  const address = document.querySelector('script[src*="dictation"]').src.replace('dictation.js', 'view.js');
+  const { View } = await import(address);
+  window.testsView ??= new View(() => {});
+  const facts = {
+    phase: 'recording', problem: null, trouble: null, device: 'Built-in microphone', line: true, everUp: true,
+    server: 'listening', note: '', engine: 'moonshine', cost: null, capturedMs: 134000, safeMs: 126000,
+    transcribedMs: 132000, lagMs: 0, quietFrames: 0, heard: true, unsent: 80, keeps: true, ...more,
+  };
+  const spoken = words && facts.phase !== 'idle' && facts.phase !== 'asking';
+  const phrase = (key, start, text) => `<p id="s-${key}" data-start="${start}" data-end="${start + 4000}">${text} </p>`;
+  window.testsView.html(`<div hx-swap-oob="innerHTML:#log">${spoken ? words.map((t, i) => phrase(i, i * 9000, t)).join('') : ''}</div>`);
+  window.testsView.partial({ text: spoken && facts.phase === 'recording' ? 'and how the recorder was left running through' : '', start_ms: 18500 });
+  for (let i = 0; i < 86; i++) window.testsView.level(Math.abs(Math.sin(i / 7)) * Math.abs(Math.sin(i / 2)) / 4);
+  window.testsView.render(facts);
+}"""
+WORDS = [
+    "I want to open with the archive itself, before any of the tooling. Eleven boxes, most of them unlabelled, and "
+    "about four hundred hours of tape that nobody had listened to since nineteen eighty-six.",
+    "The first thing we learned is that people don’t search for words. They search for moments: the place where "
+    "somebody laughs, the sentence that came just after the door closed.",
+    "Then a short story about Dona Amélia’s kitchen,",
+]
+_RUN = """() => axe.run(document, {
+  runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'],
+}).then(({ violations }) => violations.map(({ id, nodes }) => `${id}: ${nodes.map((n) => n.html).join(' | ')}`))"""
+
+
+@pytest.fixture(scope="module", params=["light", "dark"])
+def scheme(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(scope="module", params=[(1280, 940), (390, 844)], ids=["desk", "phone"])
+def driven(request: pytest.FixtureRequest, shared_server: RunningServer, scheme: str) -> Iterator[Driven]:
+    width, height = request.param
+    shared_server.ask(_RECORDS)
+    size = {"width": width, "height": height}
+    with browser(shared_server, None, viewport=size, color_scheme=scheme, reduced_motion="reduce") as driven:
+        driven.open()
+        driven.page.evaluate(AXE.read_text())
+        yield driven
+
+
+_RECORDS = """
+from django.utils import timezone
+from transcripts.models import Record
+owner = User.objects.get(username='owner')
+if not Record.objects.filter(title='Tuesday stand-up').exists():
+    for title, status, length in (('Tuesday stand-up', 'ready', 728000), ('', 'ready', 61000), ('Morning notes', 'live', 8000)):
+        Record.objects.create(owner=owner, title=title, status=status, duration_ms=length, started_at=timezone.now())
+"""
+
+
+def check(driven: Driven, name: str, scheme: str) -> None:
+    """axe finds nothing, and nothing is wider than the window."""
+    if SHOTS:
+        width = driven.page.viewport_size["width"] if driven.page.viewport_size else 0
+        driven.page.screenshot(path=f"{SHOTS}/{name}-{scheme}-{width}.png")
+    assert driven.page.evaluate(_RUN) == []
+    assert driven.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+@pytest.mark.parametrize("name", STATES)
+def test_a_state_has_no_violation(driven: Driven, scheme: str, name: str) -> None:
+    driven.page.evaluate(_SHOW, {"more": STATES[name], "words": WORDS})
+    check(driven, name, scheme)
+
+
+@pytest.mark.parametrize("name", ["options", "keys", "ask", "help"])
+def test_what_opens_over_the_page_has_no_violation(driven: Driven, scheme: str, name: str) -> None:
+    driven.page.evaluate(_SHOW, {"more": {}, "words": WORDS})
+    verb = "showPopover" if name == "options" else "showModal"
+    driven.page.evaluate(f"document.getElementById('{name}').{verb}()")
+    try:
+        check(driven, name, scheme)
+    finally:
+        driven.page.evaluate(f"document.getElementById('{name}').{verb.replace('showModal', 'close').replace('show', 'hide')}()")
+
+
+def test_a_lost_label_would_be_found(driven: Driven) -> None:
+    driven.page.evaluate("document.getElementById('title').removeAttribute('aria-label')")
+    driven.page.evaluate("document.getElementById('title').removeAttribute('placeholder')")
+    found = driven.page.evaluate(_RUN)
+    driven.page.reload()
+    driven.page.wait_for_selector("body[data-ready]")
+    driven.page.evaluate(AXE.read_text())
+    assert any(violation.startswith("label") for violation in found)

@@ -28,9 +28,9 @@ reactor: Any = _reactor
 logger = logging.getLogger("memweb.server")
 access = logging.getLogger("memweb.access")
 
-DRAIN_SECONDS = 3.0
+DRAIN_SECONDS = 2.5
 """How long open connections may take to end after TERM."""
-EXIT_SECONDS = 4.8
+EXIT_SECONDS = 4.5
 HANDSHAKE_SECONDS = 15
 _SECRET_SEGMENT = re.compile(r"(?<=/)(?![0-9a-f]{8}-[0-9a-f]{4}-)[A-Za-z0-9_.~-]{32,}")
 

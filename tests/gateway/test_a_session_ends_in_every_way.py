@@ -73,6 +73,19 @@ async def test_a_client_that_leaves_frees_the_engine() -> None:
     assert client.closed is None
 
 
+async def test_a_client_that_leaves_is_missed_while_the_engine_is_busy() -> None:
+    class Busy(ScriptedEngine):
+        async def feed(self, pcm: bytes) -> None:
+            await asyncio.sleep(3600)
+
+    client = Client("assemblyai", Busy())
+    for _ in range(10):
+        client.say(SECOND)
+    client.leave()
+    await client.over()
+    assert client.engine.closed
+
+
 async def test_silence_on_the_socket_closes_it_after_the_last_words() -> None:
     client = Client("elevenlabs", ScriptedEngine(), inactivity_timeout="1")
     client.say(CHUNK)

@@ -23,6 +23,8 @@ FINISH_SECONDS = 30.0
 """How long the engine may take for its last words."""
 SESSION_SECONDS = 3 * 3600
 TICK_SECONDS = 0.25
+READ_AHEAD = 64
+"""Messages taken from the client before the engine has room for them."""
 
 
 class EngineStream(Protocol):
@@ -52,7 +54,8 @@ class Closing:
 
 
 class Session:
-    """One client's session, from accept to close. A task reads, a task speaks, a task watches the clock."""
+    """One client's session, from accept to close. Tasks of its own read, follow what was read, speak, and watch
+    the clock."""
 
     def __init__(
         self,
@@ -71,6 +74,7 @@ class Session:
         self._over: asyncio.Future[Closing] = asyncio.get_running_loop().create_future()
         settings = server.settings
         self._resampler = None if settings.sample_rate == pcm.RATE else Resampler(settings.sample_rate)
+        self._ahead: asyncio.Queue[MutableMapping[str, Any]] = asyncio.Queue(READ_AHEAD)
         self._audio_bytes = 0
         self._began = self._heard = time.monotonic()
         self._feeding = False
@@ -96,7 +100,8 @@ class Session:
         self._stream = await self._open_stream(self._server.settings.language)
         self._heard = time.monotonic()
         loop = asyncio.get_running_loop()
-        tasks = [loop.create_task(work) for work in (self._listen(), self._speak(), self._watch_the_clock())]
+        works = (self._listen(), self._follow(), self._speak(), self._watch_the_clock())
+        tasks = [loop.create_task(work) for work in works]
         try:
             awaited: list[asyncio.Future[Any]] = [self._over, *tasks]
             await asyncio.wait(awaited, return_when=asyncio.FIRST_COMPLETED)
@@ -113,11 +118,17 @@ class Session:
     # Reading
 
     async def _listen(self) -> None:
+        """Read a little ahead of the engine, so that a client's going is seen while the engine is busy."""
         while True:
             message = await self._receive()
             if message["type"] == "websocket.disconnect":
                 self._end(Closing(code=None))
                 return
+            await self._ahead.put(message)
+
+    async def _follow(self) -> None:
+        while True:
+            message = await self._ahead.get()
             text = message.get("text")
             for command in self._server.accept(message.get("bytes") or b"" if text is None else text):
                 await self._obey(command)

@@ -92,7 +92,11 @@ class Whisper:
     def read(
         self, samples: Samples, language: str | None, *, words: bool, vad: bool = True
     ) -> tuple[list[Any], str, float]:
-        """Return the segments, the language and its probability."""
+        """Return the segments, the language and its probability; nothing where no voice is found."""
+        from faster_whisper.vad import get_speech_timestamps
+
+        if vad and not get_speech_timestamps(samples):
+            return [], language or "", 0.0  # else a whole encoding would be spent on asking noise for its language
         found, info = self.model.transcribe(
             samples,
             language=language,

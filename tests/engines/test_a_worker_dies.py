@@ -1,0 +1,191 @@
+"""An engine process may be killed at any moment: it comes back, and no word is lost or said twice."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+
+from memweb.engines import live, pool, wire
+from memweb.engines.errors import AtCapacity
+from memweb.engines.live import LiveStream
+from memweb.speech.events import Failed
+from tests.engines.conftest import SECOND, Clip, Heard, listen, speak, transcribed
+from tests.running import ROOT
+from tests.wer import wer, words
+
+pytestmark = [pytest.mark.process, pytest.mark.usefixtures("engines")]
+
+
+def _worker() -> pool.WorkerProcess:
+    return pool.current().workers[0]
+
+
+async def _killed_after(stream: LiveStream, pcm: bytes, kills: tuple[int, ...]) -> Heard:
+    """Speak at four times the pace of life; kill the worker at the given seconds of audio."""
+    heard = Heard()
+    hearing = asyncio.create_task(listen(stream, heard))
+    begin = 0
+    for second in kills:
+        await speak(stream, pcm[begin : second * SECOND], pace=4.0)
+        begin = second * SECOND
+        pid = _worker().pid
+        if pid is not None:
+            os.kill(pid, signal.SIGKILL)
+    await speak(stream, pcm[begin:], pace=4.0)
+    await stream.finish()
+    await hearing
+    await stream.close()
+    return heard
+
+
+def _contiguous(heard: Heard) -> None:
+    assert [segment.key for segment in heard.finals] == [str(number) for number in range(len(heard.finals))]
+    for before, after in zip(heard.finals, heard.finals[1:], strict=False):
+        assert after.start_ms >= before.end_ms - 300
+
+
+@pytest.mark.parametrize("kills", [(5,), (12,), (6, 15)])
+async def test_killed_mid_speech_nothing_is_lost_or_doubled(clip: Clip, kills: tuple[int, ...]) -> None:
+    pcm = clip("printing.flac")
+    whole = await transcribed(pcm)
+    heard = await _killed_after(await live.open_stream("en"), pcm, kills)
+    assert _worker().restarts == len(kills)
+    _contiguous(heard)
+    assert wer(whole.text, heard.text) <= 0.1 + 0.05 * len(kills)
+    assert abs(len(words(whole.text)) - len(words(heard.text))) <= 2 + 2 * len(kills)
+
+
+async def test_without_the_retelling_words_would_be_lost(clip: Clip, monkeypatch: pytest.MonkeyPatch) -> None:
+    def forgetful(stream: LiveStream) -> list[bytes]:
+        return [wire.pack({"t": "open", "s": stream.number, "language": "en", "base": stream._sent})]
+
+    pcm = clip("printing.flac")
+    whole = await transcribed(pcm)
+    monkeypatch.setattr(LiveStream, "retell", forgetful)
+    heard = await _killed_after(await live.open_stream("en"), pcm, (6,))
+    assert len(words(heard.text)) < len(words(whole.text)) - 5
+
+
+async def test_killed_in_another_language_the_utterance_is_read_again(clip: Clip) -> None:
+    pcm = clip("es.flac")
+    heard = await _killed_after(await live.open_stream("es"), pcm, (3,))
+    _contiguous(heard)
+    reference = "Las arenas son blanquecinas de grano medio y tiene muy poca asistencia."
+    assert wer(reference, heard.text, "es") <= 0.35
+    assert abs(len(words(heard.text, "es")) - 12) <= 2
+
+
+async def test_a_commit_and_an_ending_survive_the_death_of_the_worker(clip: Clip) -> None:
+    stream = await live.open_stream("en")
+    await speak(stream, clip("quilter.flac"))
+    pid = await _pid()
+    os.kill(pid, signal.SIGSTOP)  # so that it cannot answer before it dies
+    await stream.commit()
+    await stream.finish()
+    os.kill(pid, signal.SIGKILL)
+    heard = await listen(stream, Heard())
+    assert "gospel" in heard.text
+
+
+async def _pid() -> int:
+    async with asyncio.timeout(60):
+        while not _worker().engine:
+            await asyncio.sleep(0.05)
+    pid = _worker().pid
+    assert pid is not None
+    return pid
+
+
+async def test_what_is_kept_for_the_retelling_is_bounded(two_cities: bytes) -> None:
+    stream = await live.open_stream("en")
+    hearing = asyncio.create_task(listen(stream, Heard()))
+    most = 0
+    for at in range(0, len(two_cities), SECOND):
+        await speak(stream, two_cities[at : at + SECOND])
+        most = max(most, sum(len(pcm) for _, pcm in stream._kept))
+    await speak(stream, bytes(20 * SECOND))
+    most = max(most, sum(len(pcm) for _, pcm in stream._kept))
+    await stream.finish()
+    await hearing
+    assert most <= 27 * SECOND  # 15 s before the engine, a line of 10 s, and slack
+
+
+async def test_a_worker_that_dies_again_and_again_fails_its_streams_in_words() -> None:
+    stream = await live.open_stream("en")
+    heard = Heard()
+    hearing = asyncio.create_task(listen(stream, heard))
+    async with asyncio.timeout(120):
+        while not hearing.done():
+            pid = _worker().pid if pool.current().workers else None
+            if pid is not None:
+                try:
+                    os.kill(pid, signal.SIGKILL)
+                except ProcessLookupError:
+                    pass
+            await asyncio.sleep(0.2)
+    failed = heard.events[-1]
+    assert isinstance(failed, Failed)
+    assert failed.retry
+    assert "recording goes on" in failed.message
+    await stream.close()
+    again = await live.open_stream("en")  # a fresh worker, not the broken one
+    await again.close()
+
+
+def _until(condition: Callable[[], bool], seconds: float = 60.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+_PARENT = """
+import asyncio, os, sys
+os.environ["DJANGO_SETTINGS_MODULE"] = "memweb.settings"
+import django; django.setup()
+from memweb.engines import live, pool
+async def main():
+    stream = await live.open_stream("en")
+    async with asyncio.timeout(60):
+        while not pool.current().workers[0].engine:
+            await asyncio.sleep(0.05)
+    await stream.feed(open(sys.argv[1], "rb").read()) if len(sys.argv) > 1 else None
+    print(pool.current().workers[0].pid, flush=True)
+    await asyncio.sleep(600)
+asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize("busy", [False, True])
+def test_no_engine_outlives_a_killed_parent(tmp_path: Path, two_cities: bytes, *, busy: bool) -> None:
+    speech = tmp_path / "speech.pcm"
+    speech.write_bytes(two_cities[: 10 * SECOND])
+    command = [sys.executable, "-c", _PARENT, *([str(speech)] if busy else [])]
+    environment = {**os.environ, "MEMWEB_DATA_DIR": str(tmp_path), "PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment, cwd=ROOT) as parent:
+        assert parent.stdout is not None
+        pid = int(parent.stdout.readline())
+        assert psutil.pid_exists(pid)
+        parent.kill()
+    _until(lambda: not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE)
+
+
+async def test_capacity_is_refused_in_words_and_given_back_at_once() -> None:
+    streams = [await live.open_stream("en") for _ in range(8)]
+    assert (live.capacity().used, live.capacity().total) == (8, 8)
+    with pytest.raises(AtCapacity, match="8 live sessions at once") as refused:
+        await live.open_stream("en")
+    assert (refused.value.used, refused.value.total) == (8, 8)
+    await streams[0].close()
+    again = await live.open_stream("en")
+    await asyncio.gather(*(stream.close() for stream in [*streams, again]))
+    assert live.capacity().used == 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Awaitable, Callable, MutableMapping
+from ipaddress import ip_address
 from typing import Any
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "memweb.settings")
@@ -34,6 +35,8 @@ _page_socket: App = AuthMiddlewareStack(URLRouter(websocket_urlpatterns))
 
 async def application(scope: Scope, receive: Receive, send: Send) -> None:
     """The one ASGI application: http, websocket and lifespan."""
+    if settings.BEHIND_PROXY and "client" in scope:
+        scope = with_visitors_address(scope)
     if scope["type"] == "http":
         await pages.application(scope, receive, send)
     elif scope["type"] == "websocket":
@@ -42,6 +45,16 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
         await _lifespan(receive, send)
     else:
         raise ValueError(f"memweb does not speak {scope['type']!r}")
+
+
+def with_visitors_address(scope: Scope) -> Scope:
+    """The scope with the visitor's address for the proxy's: the last one named, which is what the proxy itself saw."""
+    named = [value for name, value in scope["headers"] if name == b"x-forwarded-for"]
+    last = named[-1].decode("latin-1").rpartition(",")[2].strip() if named else ""
+    try:
+        return {**scope, "client": (str(ip_address(last)), 0)}
+    except ValueError:
+        return scope
 
 
 async def _socket(scope: Scope, receive: Receive, send: Send) -> None:

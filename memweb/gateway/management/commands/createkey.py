@@ -8,6 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from memweb.accounts.models import User
+from memweb.accounts.services import ensure_owner
 from memweb.gateway import keys
 
 
@@ -24,9 +25,9 @@ class Command(BaseCommand):
 
 
 def _person(name: str | None) -> User:
-    people = User.objects.filter(is_active=True)
-    user = people.filter(username=name).first() if name else people.filter(is_superuser=True).order_by("pk").first()
+    if not name:
+        return ensure_owner()
+    user = User.objects.filter(username=name, is_active=True).first()
     if user is None:
-        missing = f'There is no user "{name}".' if name else "There is no owner yet. Start memweb once with ./run."
-        raise CommandError(missing)
+        raise CommandError(f'There is no user "{name}".')
     return user

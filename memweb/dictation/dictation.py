@@ -109,6 +109,8 @@ class Dictation:
             if page is not None and not self._trouble_told:
                 page.say(frames.error(code="disk_full", message=DISK))
             self._trouble_told = True
+            if self._session is not None:  # what was heard but not kept will be heard again
+                self._do(self._session.hear(self.spool.samples, time.monotonic()))
             return
         if page is not None:
             if self._trouble_told:
@@ -373,6 +375,10 @@ class Dictation:
         """A few times a second."""
         if self.page is not None and now - self.page.heard_at > SILENT_SECONDS:
             self.page.close(RESTARTING)  # it is there no more, or its line is dead
+            return
+        if self.page is not None and self.spool.wants_another_try(now) and now - self.page.told_hole_at > HOLE_SECONDS:
+            self.page.told_hole_at = now
+            self._greet(self.page)
         if self._session is None:
             return
         self._do(self._session.tick(now))

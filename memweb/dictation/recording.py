@@ -28,7 +28,8 @@ from memweb.speech import frames
 logger = logging.getLogger("memweb.dictation")
 
 ROUND_SECONDS = 0.15
-RETRY_SECONDS = 1.0
+RETRY_SECONDS = 1.0  # after a failed write; doubles up to
+LONGEST_RETRY_SECONDS = 8.0
 MOST_WAITING = 1 << 20  # bytes: above this a page is not read from until the disk has caught up
 KEPT_SAMPLES = 2 * frames.RATE  # durable audio that stays in memory, so that the relay needs no reading
 INDEX_EVERY = 64  # frames
@@ -79,6 +80,7 @@ class Spool:
     _recent: deque[_Recent] = field(default_factory=deque)
     _index: list[tuple[int, int]] = field(default_factory=list)  # (first sample, offset) of every 64th frame
     _retry_at: float = 0.0
+    _failures: int = 0
     _cursor: tuple[int, int] = (0, 0)  # where the last read from disk ended: (sample, offset)
     _file: int = -1
     relieved: asyncio.Event = field(default_factory=asyncio.Event)
@@ -100,6 +102,10 @@ class Spool:
         self.next += 1
         self.samples += header.samples
         return Taken.NEW
+
+    def wants_another_try(self, now: float) -> bool:
+        """Whether the disk refused, and it is time to ask the page for what it refused."""
+        return self.trouble is not None and now >= self._retry_at and not self._waiting
 
     @property
     def is_full(self) -> bool:
@@ -202,7 +208,7 @@ class Spool:
         recent = self._recent
         while recent and recent[0].number < self.durable and recent[0].first < self.samples - KEPT_SAMPLES:
             recent.popleft()
-        self.trouble = None
+        self.trouble, self._failures = None, 0
         self._after()
 
     def failed(self, error: OSError, now: float) -> None:
@@ -212,7 +218,9 @@ class Spool:
         self.next, self.samples = self.durable, self.safe_samples
         while self._recent and self._recent[-1].number >= self.durable:
             self._recent.pop()
-        self.trouble, self._retry_at = error, now + RETRY_SECONDS
+        wait = min(LONGEST_RETRY_SECONDS, RETRY_SECONDS * 2.0**self._failures)
+        self.trouble, self._retry_at = error, now + wait
+        self._failures += 1
         self._after()
 
     def _after(self) -> None:

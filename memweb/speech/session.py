@@ -343,7 +343,8 @@ class LiveSession:
             return "paused"
         if self.state is State.LISTENING:
             return "catching_up" if lag_ms > LAG_MS else "listening"
-        return "connecting"
+        # A line that rests for want of sound is taken up again by the next frame: nothing the person waits for.
+        return "listening" if self.state is State.IDLE and self._opened_at else "connecting"
 
     def _lag(self) -> int:
         behind = self.captured - (self.sent if self._open else self.floor)

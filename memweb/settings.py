@@ -227,6 +227,11 @@ GATEWAY_SIGNING_SALT = "memweb.gateway.internal"
 # A dictation nobody attends for so long is transcribed to its end and finished.
 DICTATION_IDLE_MINUTES = env.float("MEMWEB_DICTATION_IDLE_MINUTES", 10.0, validate=validate.Range(min=0))
 
+# Live sessions one account may have at once through the built-in gateway.
+MAX_STREAMS = env.int("MEMWEB_MAX_STREAMS", 16, validate=validate.Range(min=1))
+# The longest message any socket takes, in bytes.
+SOCKET_MESSAGE_LIMIT = env.int("MEMWEB_SOCKET_MESSAGE_LIMIT", 256 * 1024, validate=validate.Range(min=16 * 1024))
+
 # The engines on this machine. Live places: four a core keep up on an otherwise idle machine.
 LIVE_SLOTS = env.int("MEMWEB_LIVE_SLOTS", 4 * (os.cpu_count() or 1), validate=validate.Range(min=1))
 # Moonshine processes to spread live streams over: one already uses every core.

@@ -18,7 +18,6 @@ from memweb.gateway.models import Account
 logger = logging.getLogger(__name__)
 
 CHECK_SECONDS = 2.0
-MAX_STREAMS = 16
 
 
 class Full(Exception):
@@ -36,7 +35,7 @@ class Seats:
     @contextmanager
     def taken(self, caller: Caller, cut: Callable[[], None]) -> Iterator[None]:
         """Hold a seat; `cut` is called once the key or the account may no longer stream. Raises Full."""
-        limit = getattr(settings, "MAX_STREAMS", MAX_STREAMS)
+        limit = settings.MAX_STREAMS
         if Counter(other.account_id for other, _ in self._taken.values())[caller.account_id] >= limit:
             raise Full(f"This account may have {limit} live sessions at once. Try again when one has ended.")
         seat = object()

@@ -21,7 +21,7 @@ class Inbox:
     def __init__(self, pause: Callable[[], None], resume: Callable[[], None]) -> None:
         self._messages: deque[tuple[Message, int]] = deque()
         self._bytes = 0
-        self._arrived = asyncio.Event()
+        self._waiting: list[asyncio.Future[None]] = []
         self._pause = pause
         self._resume = resume
         self._ended: Message | None = None
@@ -32,7 +32,10 @@ class Inbox:
         self._bytes += size
         if message["type"] == "websocket.disconnect":
             self._ended = message
-        self._arrived.set()
+        for waiting in self._waiting:
+            if not waiting.done():
+                waiting.set_result(None)
+        self._waiting.clear()
         if not self.paused and (self._bytes > INBOX_BYTES or len(self._messages) > INBOX_MESSAGES):
             self.paused = True
             self._pause()
@@ -42,8 +45,9 @@ class Inbox:
         while not self._messages:
             if self._ended is not None:
                 return self._ended
-            self._arrived.clear()
-            await self._arrived.wait()
+            waiting: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._waiting = [*(other for other in self._waiting if not other.done()), waiting]
+            await waiting
         message, size = self._messages.popleft()
         self._bytes -= size
         if self.paused and self._bytes <= INBOX_BYTES // 2 and len(self._messages) <= INBOX_MESSAGES // 2:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import http
 import json
+import struct
 import time
 from typing import Any
 
@@ -12,6 +13,11 @@ import daphne.server  # noqa: F401  (installs the reactor; must come before anyt
 from autobahn.util import encode_truncate
 from daphne.ws_protocol import WebSocketFactory, WebSocketProtocol
 from twisted.internet import reactor as _reactor
+
+try:
+    from websockets.speedups import apply_mask
+except ImportError:  # no compiled part for this machine
+    from websockets.utils import apply_mask
 
 from memweb.server.flow import Gate, Inbox, Message
 
@@ -31,6 +37,8 @@ def refusal(status: int, message: str) -> bytes:
 
 class Socket(WebSocketProtocol):  # type: ignore[misc]
     application_queue: Inbox | None = None
+    data: bytes
+    message_data: Any
     path: bytes = b""
     client_addr: list[Any] | None = None
 
@@ -62,12 +70,38 @@ class Socket(WebSocketProtocol):  # type: ignore[misc]
             self.transport.resumeProducing()
 
     def dataReceived(self, data: bytes) -> None:
-        # Small slices: Autobahn copies the rest of its buffer for every frame in it.
+        # Small slices: the rest of the buffer is copied for every frame in it.
         for start in range(0, len(data), SLICE):
-            super().dataReceived(data[start : start + SLICE])
+            self._dataReceived(data[start : start + SLICE])
 
     def processData(self) -> bool:
-        return not self.inbox.paused and bool(super().processData())
+        if self.inbox.paused:
+            return False
+        return self._take_whole_message() or bool(super().processData())
+
+    def _take_whole_message(self) -> bool:
+        """The usual case without Autobahn's state machine: a message of one short frame that has wholly arrived."""
+        data = self.data
+        if len(data) < 8 or self.inside_message or self.current_frame is not None or self.state != self.STATE_OPEN:
+            return False
+        if data[0] not in (0x81, 0x82) or not 0x80 <= data[1] < 0xFF:  # final text or binary, masked, length below 2^16
+            return False
+        size, at = data[1] & 0x7F, 6
+        if size == 126:
+            size, at = data[2] << 8 | data[3], 8
+            if size < 126:
+                return False
+        if size > self.maxMessagePayloadSize or len(data) < at + size:
+            return False
+        self.data = data[at + size :]
+        self._take(apply_mask(data[at : at + size], data[at - 4 : at]), data[0] == 0x82)
+        return True
+
+    def _take(self, payload: bytes, is_binary: bool) -> None:
+        try:
+            self.onMessage(payload, is_binary)
+        except UnicodeDecodeError:
+            self._invalid_payload("text that is not UTF-8")
 
     def onMessageFrameBegin(self, length: int) -> None:
         self._fragments += 1
@@ -77,7 +111,9 @@ class Socket(WebSocketProtocol):  # type: ignore[misc]
 
     def onMessageEnd(self) -> None:
         self._fragments = 0
-        super().onMessageEnd()
+        parts, self.message_data = self.message_data, None
+        if not self.failedByMe:
+            self.onMessage(b"".join(parts), self.message_is_binary)
 
     def onMessage(self, payload: bytes, isBinary: bool) -> None:
         if self.state != self.STATE_OPEN:
@@ -129,9 +165,19 @@ class Socket(WebSocketProtocol):  # type: ignore[misc]
         if (text is None) == (data is None):
             raise RuntimeError("websocket.send needs either text or bytes")
         if text is not None:
-            self.sendFrame(opcode=1, payload=text.encode(errors="replace"))
+            self._write(1, text.encode(errors="replace"))
         else:
-            self.sendFrame(opcode=2, payload=bytes(data or b""))
+            self._write(2, bytes(data or b""))
+
+    def _write(self, opcode: int, payload: bytes) -> None:
+        size = len(payload)
+        if size < 126:
+            head = struct.pack("!BB", 0x80 | opcode, size)
+        elif size < 65536:
+            head = struct.pack("!BBH", 0x80 | opcode, 126, size)
+        else:
+            head = struct.pack("!BBQ", 0x80 | opcode, 127, size)
+        self.transport.write(head + payload)
 
     def close(self, code: int, reason: str) -> None:
         """Begin the closing handshake; what still waits for the application is dropped."""

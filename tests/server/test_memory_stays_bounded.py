@@ -136,6 +136,17 @@ def test_half_open_connections_do_not_keep_others_out_and_are_closed(tmp_path: P
             half.socket.close()
 
 
+def test_half_sent_bodies_are_closed(tmp_path: Path) -> None:
+    with Process("memweb", tmp_path, IDLE_SECONDS=2) as server:
+        halves = [Raw(server.port) for _ in range(50)]
+        for half in halves:
+            half.socket.sendall(b"POST /count HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\nhalf")
+        assert httpx.get(f"{server.url}/seen", timeout=5).status_code == 200
+        for half in halves:
+            assert half.socket.recv(10) == b""
+            half.socket.close()
+
+
 def test_headers_that_trickle_for_ever_are_cut(tmp_path: Path) -> None:
     with Process("memweb", tmp_path, HEADER_SECONDS=2) as server, Raw(server.port) as raw:
         raw.socket.sendall(b"GET /seen HTTP/1.1\r\n")

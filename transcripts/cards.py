@@ -11,6 +11,8 @@ from transcripts import wording
 from transcripts.models import Record
 
 SNIPPET = 240
+AHEAD = 30
+"""Characters before a hit: few, so that it stands in the first line on a phone too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +47,10 @@ def card(record: Any, *, now: datetime, words: str = "") -> Card:
 def around(text: str, words: str) -> str:
     """A piece of the text short enough for a row, with the first of these words in it."""
     at = text.lower().find(words.lower()) if words else 0
-    if len(text) <= SNIPPET or at < SNIPPET // 2:
+    if at <= AHEAD * 2:
         return text[:SNIPPET]
-    return "…" + text[at - SNIPPET // 3 : at + SNIPPET]
+    begin = text.find(" ", at - AHEAD, at) + 1 or at - AHEAD
+    return "…" + text[begin : begin + SNIPPET]
 
 
 def marked(text: str, words: str) -> list[tuple[str, bool]]:

@@ -86,6 +86,7 @@ class Player extends HTMLElement {
     for (const name of ['pointerdown', 'pointermove']) this.dial.scrub.addEventListener(name, this.#drag, until);
     this.addEventListener('click', this.#press, until);
     document.addEventListener('keydown', this.#key, until);
+    document.addEventListener('htmx:load', this.#more, until);
     text.addEventListener('click', this.#read, until);
     addEventListener('hashchange', this.#jump, until);
   }
@@ -96,8 +97,16 @@ class Player extends HTMLElement {
     this.reader.mark(now * 1000);
     this.dial.show();
     this.dial.find('[data-do=follow]').hidden = this.reader.following;
-    if (now * 1000 > this.reader.end) document.getElementById('onward')?.dispatchEvent(new Event('mem-more'));
+    if (now * 1000 > this.reader.end) this.#more();
     if (!paused) this.#drawing = requestAnimationFrame(this.#step);
+  };
+
+  /** Ask for text until it reaches the sound; each part that comes asks for the next. */
+  #more = () => {
+    const { now } = this.sound;
+    this.reader.refresh();
+    if (now * 1000 > this.reader.end) document.getElementById('onward')?.dispatchEvent(new Event('mem-more'));
+    else this.reader.mark(now * 1000);
   };
 
   /** @param {number} seconds */

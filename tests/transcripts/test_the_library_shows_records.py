@@ -284,5 +284,6 @@ def test_a_language_has_its_name_or_keeps_its_code() -> None:
 def test_a_long_text_is_cut_around_what_was_searched() -> None:
     text = "a " * 400 + "needle " + "b " * 400
     assert "needle" in around(text, "Needle")
+    assert around(text, "needle").index("needle") <= 40
     assert len(around(text, "needle")) < 400
     assert marked("Ein Wort, ein WORT", "wort") == [("Ein ", False), ("Wort", True), (", ein ", False), ("WORT", True)]

@@ -1,0 +1,303 @@
+"""The library and a record in a real Chromium: click to hear, keys, renaming, the bin, search, long texts, axe."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page
+
+from tests.browser.driving import Driven, browser, wait
+from tests.running import RunningServer
+
+pytestmark = [pytest.mark.browser, pytest.mark.process]
+
+AXE = Path(__file__).parent.parent / "browser" / "vendor" / "axe.min.js"
+SHOTS = os.environ.get("BROWSER_SCREENSHOTS", "")
+RUN_AXE = """() => axe.run(document, {
+  runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'],
+}).then(({ violations }) => violations.map(({ id, nodes }) => `${id}: ${nodes.map((n) => n.html).join(' | ')}`))"""
+NOW = "() => document.querySelector('audio').currentTime"
+MARKED = (
+    "() => { const at = document.querySelector('.w.at'); return at && [at.textContent, Number(at.dataset.start)]; }"
+)
+STEP = """() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => {
+  const start = Number(document.querySelector('.w.at')?.dataset.start ?? -1);
+  done([document.querySelector('audio').currentTime * 1000, start]);
+})))"""
+# A second reading of the sealed tale: real word times, three hundred segments in its forty-four seconds.
+READ_AGAIN = """
+from memweb.speech.transcript import Segment, Word
+from transcripts import services
+from transcripts.models import Record
+record = Record.objects.get(title__startswith='A Tale')
+step = record.duration_ms // 300
+segments = [
+    Segment(str(i), i * step, i * step + step - 1, f'Word{i} end{i}.',
+            (Word(f'Word{i}', i * step, i * step + 60, 0.9), Word(f'end{i}.', i * step + 70, i * step + 130, 0.3)),
+            speaker='A' if i // 10 % 2 else 'B', language='en')
+    for i in range(300)
+]
+version = services.add_version(
+    record_id=record.pk, kind='second_pass', model='test', language='en', segments=segments)
+services.show_version(record_id=record.pk, number=version.number)
+print(record.pk)
+"""
+SEAL = """
+from transcripts import jobs, recordings
+from transcripts.models import Job
+job = Job.objects.get(record__title__startswith='A Tale', kind='seal')
+jobs.run(job_id=job.pk, work=recordings.seal)
+"""
+
+
+@pytest.fixture(scope="module")
+def seeded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[RunningServer, str]]:
+    """A server with the demo records, the tale sealed; and the tale's id."""
+    with RunningServer(tmp_path_factory.mktemp("library")) as server:
+        server.manage("seed", "--user", "owner", "--many", "40")
+        server.ask(SEAL)
+        yield server, server.ask(READ_AGAIN)
+
+
+@pytest.fixture
+def driven(seeded: tuple[RunningServer, str]) -> Iterator[Driven]:
+    with browser(seeded[0], None, viewport={"width": 1280, "height": 700}, reduced_motion="reduce") as driven:
+        yield driven
+        assert driven.errors == []
+
+
+@pytest.fixture
+def page(driven: Driven, seeded: tuple[RunningServer, str]) -> Page:
+    """The tale, ready to be played."""
+    return open_record(driven, seeded[1])
+
+
+def open_record(driven: Driven, record_id: str, fragment: str = "") -> Page:
+    driven.page.goto(f"{driven.server.url}/transcripts/{record_id}/{fragment}")
+    driven.page.wait_for_selector(".w")
+    wait(lambda: driven.page.evaluate("() => document.querySelector('audio').readyState >= 1"), "the recording")
+    return driven.page
+
+
+def player(page: Page, name: str):  # type: ignore[no-untyped-def]
+    return page.get_by_role("region", name="Player").get_by_role("button", name=name, exact=True)
+
+
+def test_a_click_on_a_word_goes_to_that_word(page: Page) -> None:
+    for number in (17, 3):
+        word = page.locator(".w", has_text=f"end{number}.").first
+        start = int(word.get_attribute("data-start") or 0)
+        word.click()
+        wait(lambda: abs(page.evaluate(NOW) * 1000 - start) < 2, f"{start} ms", lambda: str(page.evaluate(NOW)))  # noqa: B023
+        wait(lambda: page.evaluate(MARKED) == [f"end{number}.", start], "the mark", lambda: str(page.evaluate(MARKED)))  # noqa: B023
+    assert page.locator(".w.at").count() == 1
+
+
+def test_words_that_nobody_timed_go_to_their_line(driven: Driven, seeded: tuple[RunningServer, str]) -> None:
+    page = open_record(driven, seeded[1], "?version=1")
+    line = page.locator(".s").nth(2)
+    line.click()
+    start = int(line.get_attribute("data-start") or 0)
+    wait(lambda: abs(page.evaluate(NOW) * 1000 - start) < 2, f"{start} ms", lambda: str(page.evaluate(NOW)))
+
+
+def test_the_mark_keeps_step_with_the_sound(page: Page) -> None:
+    page.get_by_role("link", name="Play from 0:00").first.click()
+    wait(lambda: page.evaluate(NOW) > 2, "two seconds of sound")
+    for _ in range(5):
+        now, start = page.evaluate(STEP)
+        assert 0 <= now - start < 500, (now, start)
+    assert page.locator(".turn.now").count() == 1
+    player(page, "Pause").click()
+    player(page, "Play").wait_for()
+
+
+def test_keys_play_skip_and_change_speed_and_the_speed_is_remembered(page: Page, driven: Driven) -> None:
+    page.keyboard.press("Space")
+    player(page, "Pause").wait_for()
+    page.keyboard.press("k")
+    player(page, "Play").wait_for()
+    before = page.evaluate(NOW)
+    page.keyboard.press("ArrowRight")
+    wait(lambda: abs(page.evaluate(NOW) - before - 5) < 0.1, "five seconds on")
+    page.keyboard.press("ArrowLeft")
+    wait(lambda: abs(page.evaluate(NOW) - before) < 0.1, "five seconds back")
+    page.keyboard.press(".")
+    page.keyboard.press(".")
+    player(page, "Speed 1.5 times").wait_for()
+    page.reload()
+    player(page, "Speed 1.5 times").wait_for()
+    page.keyboard.press(",")
+    player(page, "Speed 1.25 times").wait_for()
+    assert page.evaluate("() => document.querySelector('audio').playbackRate") == 1.25
+
+
+def test_keys_leave_a_text_field_alone(page: Page) -> None:
+    page.get_by_label("Rename").click()
+    page.get_by_role("textbox", name="Title").fill("")
+    page.keyboard.type("k , .")
+    assert page.get_by_role("textbox", name="Title").input_value() == "k , ."
+    player(page, "Speed 1 times").wait_for()
+    assert page.evaluate("() => document.querySelector('audio').paused")
+    page.keyboard.press("Escape")
+    assert not page.get_by_role("textbox", name="Title").is_visible()
+
+
+def test_the_slider_says_where_it_is(page: Page) -> None:
+    slider = page.get_by_role("slider", name="Position")
+    slider.focus()
+    page.keyboard.press("End")
+    length = int(slider.get_attribute("aria-valuemax") or 0)
+    assert length == 44
+    wait(lambda: slider.get_attribute("aria-valuetext") in ("43 seconds", "44 seconds"), "the end")
+    page.keyboard.press("Home")
+    wait(lambda: slider.get_attribute("aria-valuetext") == "0 seconds", "the beginning")
+    page.keyboard.press("PageUp")
+    wait(lambda: slider.get_attribute("aria-valuetext") == "30 seconds", "thirty seconds")
+    box = slider.bounding_box()
+    assert box is not None
+    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    wait(lambda: slider.get_attribute("aria-valuetext") == "22 seconds", "the middle")
+
+
+def test_the_waveform_is_drawn(page: Page) -> None:
+    drawn = """() => { const c = document.querySelector('canvas');
+      return c.getContext('2d').getImageData(0, 0, c.width, c.height).data.some((n) => n > 0); }"""
+    wait(lambda: page.evaluate(drawn), "bars")
+
+
+def test_following_yields_to_the_reader_and_offers_the_way_back(page: Page) -> None:
+    page.locator(".w", has_text="Word60").first.click()
+    wait(lambda: page.evaluate("() => scrollY") > 100, "the text to follow")
+    player(page, "Play").click()
+    page.mouse.move(640, 300)
+    page.mouse.wheel(0, -5000)
+    back = page.get_by_role("button", name="Back to playback")
+    back.wait_for()
+    wait(lambda: page.evaluate("() => scrollY") == 0, "the reader's place")
+    here = page.evaluate(NOW)
+    wait(lambda: page.evaluate(NOW) > here + 1, "a second of sound")
+    assert page.evaluate("() => scrollY") == 0
+    back.click()
+    wait(lambda: page.evaluate("() => scrollY") > 100, "the playback's place")
+    assert not back.is_visible()
+
+
+def test_a_moment_in_the_address_is_opened_though_its_text_is_not_there_yet(
+    driven: Driven, seeded: tuple[RunningServer, str]
+) -> None:
+    page = open_record(driven, seeded[1], "#t=0:40")
+    marked = """() => Number(document.querySelector('.w.at')?.dataset.start ?? 0)"""
+    wait(lambda: abs(page.evaluate(marked) - 40_000) < 200, "the word at 0:40", lambda: str(page.evaluate(MARKED)))
+    keys = page.evaluate("() => [...document.querySelectorAll('.s')].map((s) => s.id)")
+    assert keys == [f"s-{i}" for i in range(300)]
+
+
+def test_only_words_in_sight_have_places_of_their_own(page: Page) -> None:
+    assert page.locator(".s").count() == 100
+    assert 0 < page.locator(".s:has(.w)").count() < 100
+    assert page.locator(".w.low").first.inner_text() == "end0."
+
+
+def test_a_title_is_changed_in_place(driven: Driven, seeded: tuple[RunningServer, str]) -> None:
+    page = open_record(driven, seeded[1])
+    page.get_by_label("Rename").click()
+    page.get_by_role("textbox", name="Title").fill("A Tale, <b>renamed</b>")
+    page.keyboard.press("Enter")
+    page.get_by_role("heading", level=1, name="A Tale, <b>renamed</b>").wait_for()
+    assert page.evaluate("() => document.activeElement.id") == "title"
+    page.reload()
+    page.get_by_role("heading", level=1, name="A Tale, <b>renamed</b>").wait_for()
+
+
+def test_all_of_it_is_copied_as_text(driven: Driven, seeded: tuple[RunningServer, str]) -> None:
+    driven.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page = open_record(driven, seeded[1], "?version=1")
+    page.get_by_role("button", name="Copy all").click()
+    page.get_by_role("button", name="Copied").wait_for()
+    text = page.evaluate("() => navigator.clipboard.readText()")
+    assert text.startswith("It was the best of times, it was the worst of times")
+    assert text.strip().endswith("the winter of despair.")
+
+
+def test_the_library_finds_as_one_types_and_goes_on(driven: Driven) -> None:
+    page = driven.page
+    page.goto(driven.server.url + "/transcripts/")
+    page.get_by_role("heading", name="Now").wait_for()
+    assert page.locator(".item").count() == 30
+    page.get_by_role("link", name="More").click()
+    wait(lambda: page.locator(".item").count() == 46, "the rest", lambda: str(page.locator(".item").count()))
+    page.keyboard.press("/")
+    page.keyboard.type("footbridge")
+    page.locator(".item mark", has_text="footbridge").first.wait_for()
+    wait(lambda: page.locator(".item").count() == 2, "two hits", lambda: str(page.locator(".item").count()))
+    assert page.url.endswith("?q=footbridge")
+    page.keyboard.type(" zeppelin")
+    page.get_by_text("Nothing recorded here says").wait_for()
+    page.get_by_role("link", name="46 records").click()
+    wait(lambda: page.locator(".item").count() == 30, "everything")
+
+
+def test_a_row_is_renamed_and_a_deleted_one_comes_back(driven: Driven) -> None:
+    page = driven.page
+    page.goto(driven.server.url + "/transcripts/")
+    row = page.locator(".item", has=page.get_by_role("link", name="Tuesday stand-up"))
+    row.get_by_label("Actions for Tuesday stand-up").click()
+    row.get_by_label("Title").fill("Wednesday stand-up")
+    row.get_by_role("button", name="Rename").click()
+    row = page.locator(".item", has=page.get_by_role("link", name="Wednesday stand-up"))
+    row.get_by_label("Actions for Wednesday stand-up").click()
+    row.get_by_role("button", name="Move to the bin").click()
+    page.get_by_text("“Wednesday stand-up” is in the bin.").wait_for()
+    wait(lambda: row.count() == 0, "the row to go")
+    page.get_by_role("button", name="Undo").click()
+    page.get_by_role("link", name="Wednesday stand-up").wait_for()
+
+
+def test_from_its_page_a_record_goes_to_the_bin_and_back(driven: Driven) -> None:
+    page = driven.page
+    page.goto(driven.server.url + "/transcripts/")
+    page.get_by_role("link", name="Letter to the council about the footbridge").click()
+    page.get_by_role("button", name="Bin").click()
+    page.get_by_text("is in the bin.").wait_for()
+    page.get_by_role("button", name="Undo").click()
+    page.get_by_role("link", name="Letter to the council about the footbridge").wait_for()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 390])
+def test_axe_finds_nothing_and_nothing_is_wider_than_the_window(
+    scheme: str, width: int, seeded: tuple[RunningServer, str]
+) -> None:
+    size = {"width": width, "height": 940 if width > 400 else 844}
+    with browser(seeded[0], None, viewport=size, color_scheme=scheme, reduced_motion="reduce") as driven:
+        page = driven.page
+        talk = seeded[0].ask("from transcripts.models import Record; print(Record.objects.get(source='import').pk)")
+        for name, path in {
+            "library": "/transcripts/",
+            "library-hits": "/transcripts/?q=ferry",
+            "library-none": "/transcripts/?q=zeppelin",
+            "record": f"/transcripts/{seeded[1]}/#t=8",
+            "record-live-text": f"/transcripts/{seeded[1]}/?version=1",
+            "record-speakers": f"/transcripts/{talk}/",
+        }.items():
+            page.goto(seeded[0].url + path)
+            page.wait_for_load_state("networkidle")
+            page.evaluate(AXE.read_text())
+            check(page, f"{name}-{scheme}-{width}")
+        page.get_by_label("Rename").click()
+        check(page, f"record-renaming-{scheme}-{width}")
+        page.goto(seeded[0].url + "/transcripts/")
+        page.locator("details.acts summary").nth(2).click()
+        page.evaluate(AXE.read_text())
+        check(page, f"library-menu-{scheme}-{width}")
+
+
+def check(page: Page, name: str) -> None:
+    if SHOTS:
+        page.screenshot(path=f"{SHOTS}/{name}.png")
+    assert page.evaluate(RUN_AXE) == [], name
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), name

@@ -80,6 +80,13 @@ class Driven:
     """Every frame the page kept, by number, as the browser's storage got it."""
     errors: list[str] = field(default_factory=list)
 
+    def sign_in(self) -> None:
+        """A fresh session of the owner, as a cookie of this browser."""
+        cookie = [
+            {"name": name, "value": value, "url": self.server.url} for name, value in self.server.sign_in().items()
+        ]
+        self.context.add_cookies(cookie)  # type: ignore[arg-type]
+
     def open(self, path: str = "/") -> Page:
         """Go there and wait until the dictation page is ready."""
         self.page.goto(self.server.url + path)
@@ -88,6 +95,20 @@ class Driven:
 
     def press(self, name: str) -> None:
         self.page.get_by_role("button", name=name, exact=True).click(timeout=PATIENCE * 1000)
+
+    def finish(self) -> str:
+        """Press Finish and wait for the record's page; the id of the dictation."""
+        session = self.session()
+        self.press("Finish")
+        wait(lambda: self.pump() and "/transcripts/" in self.page.url, "the record's page", self._told, 2 * PATIENCE)
+        self.page.wait_for_load_state()
+        return session
+
+    def _told(self) -> str:
+        if "/transcripts/" in self.page.url:
+            return self.page.url
+        page = " | ".join(self.page.locator(f"#{name}").inner_text() for name in ("status", "detail", "note"))
+        return f"{self.state}: {page}; server: {self.server.log()[-1500:]}"
 
     @property
     def state(self) -> str:
@@ -185,10 +206,9 @@ def browser(
         else:
             started = playwright.chromium.launch(**launch)
             context = started.new_context(**options)
-        cookies = [{"name": name, "value": value, "url": server.url} for name, value in server.sign_in().items()]
-        context.add_cookies(cookies)  # type: ignore[arg-type]
         page = context.pages[0] if context.pages else context.new_page()
         driven = Driven(context, page, server)
+        driven.sign_in()
         page.on("pageerror", lambda error: driven.errors.append(str(error)))
         context.expose_binding("testsFrame", lambda _source, frame: _keep(driven, frame))
         context.add_init_script(_LISTEN)

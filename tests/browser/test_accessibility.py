@@ -43,22 +43,7 @@ STATES = {
              "recording; free some space and it goes on by itself.", "action": "none"}},
 }  # fmt: skip
 
-_SHOW = """async ({ more, words }) => {
-  const address = document.querySelector('script[src*="dictation"]').src.replace('dictation.js', 'view.js');
-  const { View } = await import(address);
-  window.testsView ??= new View(() => {});
-  const facts = {
-    phase: 'recording', problem: null, trouble: null, device: 'Built-in microphone', line: true, everUp: true,
-    server: 'listening', note: '', engine: 'moonshine', cost: null, capturedMs: 134000, safeMs: 126000,
-    transcribedMs: 132000, lagMs: 0, quietFrames: 0, heard: true, unsent: 80, keeps: true, ...more,
-  };
-  const spoken = words && facts.phase !== 'idle' && facts.phase !== 'asking';
-  const phrase = (key, start, text) => `<p id="s-${key}" data-start="${start}" data-end="${start + 4000}">${text} </p>`;
-  window.testsView.html(`<div hx-swap-oob="innerHTML:#log">${spoken ? words.map((t, i) => phrase(i, i * 9000, t)).join('') : ''}</div>`);
-  window.testsView.partial({ text: spoken && facts.phase === 'recording' ? 'and how the recorder was left running through' : '', start_ms: 18500 });
-  for (let i = 0; i < 86; i++) window.testsView.level(Math.abs(Math.sin(i / 7)) * Math.abs(Math.sin(i / 2)) / 4);
-  window.testsView.render(facts);
-}"""
+SHOW = (Path(__file__).parent / "show_state.js").read_text()
 WORDS = [
     "I want to open with the archive itself, before any of the tooling. Eleven boxes, most of them unlabelled, and "
     "about four hundred hours of tape that nobody had listened to since nineteen eighty-six.",
@@ -91,8 +76,9 @@ _RECORDS = """
 from django.utils import timezone
 from transcripts.models import Record
 owner = User.objects.get(username='owner')
+ROWS = ('Tuesday stand-up', 'ready', 728000), ('', 'ready', 61000), ('Morning notes', 'live', 8000)
 if not Record.objects.filter(title='Tuesday stand-up').exists():
-    for title, status, length in (('Tuesday stand-up', 'ready', 728000), ('', 'ready', 61000), ('Morning notes', 'live', 8000)):
+    for title, status, length in ROWS:
         Record.objects.create(owner=owner, title=title, status=status, duration_ms=length, started_at=timezone.now())
 """
 
@@ -108,19 +94,19 @@ def check(driven: Driven, name: str, scheme: str) -> None:
 
 @pytest.mark.parametrize("name", STATES)
 def test_a_state_has_no_violation(driven: Driven, scheme: str, name: str) -> None:
-    driven.page.evaluate(_SHOW, {"more": STATES[name], "words": WORDS})
+    driven.page.evaluate(SHOW, {"more": STATES[name], "words": WORDS})
     check(driven, name, scheme)
 
 
 @pytest.mark.parametrize("name", ["options", "keys", "ask", "help"])
 def test_what_opens_over_the_page_has_no_violation(driven: Driven, scheme: str, name: str) -> None:
-    driven.page.evaluate(_SHOW, {"more": {}, "words": WORDS})
-    verb = "showPopover" if name == "options" else "showModal"
-    driven.page.evaluate(f"document.getElementById('{name}').{verb}()")
+    driven.page.evaluate(SHOW, {"more": {}, "words": WORDS})
+    shows, hides = ("showPopover", "hidePopover") if name == "options" else ("showModal", "close")
+    driven.page.evaluate(f"document.getElementById('{name}').{shows}()")
     try:
         check(driven, name, scheme)
     finally:
-        driven.page.evaluate(f"document.getElementById('{name}').{verb.replace('showModal', 'close').replace('show', 'hide')}()")
+        driven.page.evaluate(f"document.getElementById('{name}').{hides}()")
 
 
 def test_a_lost_label_would_be_found(driven: Driven) -> None:

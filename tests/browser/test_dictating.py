@@ -25,9 +25,7 @@ def test_words_appear_while_speech_goes_on_and_finishing_lands_on_the_record(
         assert len(driven.made) < 110, "the first words came when the speech was nearly over"
         wait(lambda: "best of times" in driven.text.lower(), "the first phrase", lambda: driven.text)
         driven.wait_for_frames(115)
-        session = driven.session()
-        driven.press("Finish")
-        page.wait_for_url("**/transcripts/**", timeout=60_000)
+        session = driven.finish()
         assert page.url == f"{server.url}/transcripts/{session}/"
         assert "best of times" in page.locator("main").inner_text().lower()
         assert driven.errors == []
@@ -35,16 +33,14 @@ def test_words_appear_while_speech_goes_on_and_finishing_lands_on_the_record(
 
 def test_the_file_on_the_server_is_every_frame_of_the_browser(server: RunningServer, two_cities: Path) -> None:
     with browser(server, two_cities) as driven:
-        page = driven.open()
+        driven.open()
         driven.press("Start dictating")
         driven.wait_for_frames(20)
         driven.press("Pause")
         driven.wait_for_state("paused")
         driven.press("Resume")
         driven.wait_for_frames(40)
-        session = driven.session()
-        driven.press("Finish")
-        page.wait_for_url("**/transcripts/**", timeout=60_000)
+        session = driven.finish()
         driven.pump()
     made = b"".join(driven.made[number] for number in sorted(driven.made))
     assert hashlib.sha256(driven.spool(session)).digest() == hashlib.sha256(made).digest()
@@ -86,15 +82,12 @@ def test_a_finished_recording_can_be_gone_on_with(server: RunningServer, two_cit
         page = driven.open()
         driven.press("Start dictating")
         driven.wait_for_frames(30)
-        session = driven.session()
-        driven.press("Finish")
-        page.wait_for_url("**/transcripts/**", timeout=60_000)
+        session = driven.finish()
         before = len(driven.made)
         driven.open(f"/?session={session}")
         driven.press("Start dictating")
         driven.wait_for_frames(before + 20)
-        driven.press("Finish")
-        page.wait_for_url("**/transcripts/**", timeout=60_000)
+        driven.finish()
         driven.pump()
         assert page.url.endswith(f"/transcripts/{session}/")
         found = frames_of(driven.spool(session))

@@ -26,9 +26,7 @@ def arrived(server: RunningServer, session: str) -> list[frames.Frame]:
 
 def finish(driven: Driven) -> list[frames.Frame]:
     """Finish and read the server's file: it must be what the browser kept, frame by frame."""
-    session = driven.session()
-    driven.press("Finish")
-    driven.page.wait_for_url("**/transcripts/**", timeout=60_000)
+    session = driven.finish()
     found = frames_of(driven.spool(session))
     assert_one_recording(found)
     assert driven.spool(session) == b"".join(driven.made[number] for number in sorted(driven.made))

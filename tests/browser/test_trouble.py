@@ -31,7 +31,9 @@ def test_plain_http_from_another_machine_is_explained(tmp_path: Path) -> None:
         flags = ("--host-resolver-rules=MAP memweb.test 127.0.0.1",)
         with browser(server, None, flags=flags) as driven:
             server.url = server.url.replace("localhost", "memweb.test")
-            driven.context.add_cookies([{"name": n, "value": v, "url": server.url} for n, v in server.sign_in().items()])
+            driven.context.add_cookies(
+                [{"name": n, "value": v, "url": server.url} for n, v in server.sign_in().items()]
+            )
             driven.open()
             driven.press("Start dictating")
             driven.wait_for_state("error")
@@ -57,8 +59,7 @@ def test_an_unplugged_microphone_keeps_the_session(shared_server: RunningServer,
         driven.wait_for_state("listening", "silence")
         driven.wait_for_frames(len(driven.made) + 5)
         assert driven.session() == session
-        driven.press("Finish")
-        page.wait_for_url("**/transcripts/**", timeout=60_000)
+        driven.finish()
         found = frames_of(driven.spool(session))
         assert sum(frame.header.is_last_of_stretch for frame in found) == 2
 
@@ -97,13 +98,10 @@ def test_signing_out_elsewhere_keeps_what_is_said(server: RunningServer, two_cit
         wait(lambda: "signed out" in alert.inner_text(), "the word about it", alert.inner_text)
         assert page.get_by_role("button", name="Sign in").is_visible()
         driven.wait_for_frames(len(driven.made) + 5)
-        cookies = [{"name": n, "value": v, "url": server.url} for n, v in server.sign_in().items()]
-        driven.context.add_cookies(cookies)  # type: ignore[arg-type]
+        driven.sign_in()
         page.evaluate("window.dispatchEvent(new Event('focus'))")
         wait(lambda: not alert.is_visible(), "the line to be back", alert.inner_text)
-        session = driven.session()
-        driven.press("Finish")
-        page.wait_for_url("**/transcripts/**", timeout=60_000)
+        session = driven.finish()
         assert len(frames_of(driven.spool(session))) == len(driven.made)
 
 
@@ -122,5 +120,4 @@ def test_a_second_tab_leaves_a_running_session_alone(shared_server: RunningServe
         wait(lambda: status.inner_text() == "Open elsewhere", "the word about it", status.inner_text)
         assert driven.state in ("listening", "silence")
         second.close()
-        driven.press("Finish")
-        driven.page.wait_for_url("**/transcripts/**", timeout=60_000)
+        driven.finish()

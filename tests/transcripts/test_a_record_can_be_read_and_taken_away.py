@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import re
+from datetime import timedelta
 
 import pytest
 from django.test import Client
@@ -98,6 +99,30 @@ def test_a_long_record_comes_in_hundreds_without_a_gap_or_a_repeat(alice: User, 
         seen += keys(html)
         loads += 1
     assert (seen, loads) == ([str(i) for i in range(250)], 2)
+
+
+def test_the_text_of_a_live_record_grows_on_its_page_until_it_is_finished(alice: User, client: Client) -> None:
+    record = making.dictation(alice, finished=False)
+    html = shown(client, record)
+    assert "No words yet." in html
+    seen = []
+    for i in range(3):
+        services.save_final(record_id=record.pk, segment=making.line(f"1-{i}", i * 5000, f"Phrase {i}."))
+        more = re.search(r'hx-get="([^"]*segments[^"]*)" hx-trigger="every 3s"', html)
+        assert more is not None
+        html = client.get(more[1].replace("&amp;", "&")).content.decode()
+        seen += keys(html)
+    assert seen == ["1-0", "1-1", "1-2"]
+    services.finish(record_id=record.pk)
+    assert "every 3s" not in client.get(reverse("record-segments", args=[record.pk])).content.decode()
+
+
+def test_what_was_not_finished_can_be_finished_or_continued_from_both_pages(alice: User, client: Client) -> None:
+    record = making.dictation(alice, "hello", finished=False)
+    Record.objects.filter(pk=record.pk).update(last_heard_at=record.started_at - timedelta(minutes=5))
+    for html in (shown(client, record), client.get(reverse("library")).content.decode()):
+        assert f'action="{reverse("dictation-finish", args=[record.pk])}"' in html
+        assert f'href="/?session={record.pk}"' in html
 
 
 @pytest.mark.parametrize("place", ["x", "1", "1.x", "-1.0", "1." + "9" * 60])

@@ -16,6 +16,8 @@ from django.conf import settings
 from django.db import connection
 
 from memweb.accounts.models import User
+from memweb.dictation.rebuild import keep_count, open_spool
+from memweb.speech import frames
 from tests.running import ROOT
 from tests.transcripts import making
 from transcripts import jobs, recordings, services
@@ -169,6 +171,26 @@ def test_a_spool_that_forgot_the_beginning_replaces_nothing(alice: User) -> None
     assert job.reason == recordings.SHRUNK
     assert spool.exists()
     assert decoded(recordings.audio_path(Recording.objects.get(record=record))) == pcm
+
+
+def test_a_sealed_recording_that_goes_on_is_sealed_again_as_one(alice: User) -> None:
+    """Through the spool dictation makes anew from the file."""
+    record = making.dictation(alice, finished=False)
+    first, more = making.sound(3.21), making.sound(2, seed=2)
+    making.spool(record, first)
+    keep_count(record.pk, 33)
+    sealed(record)
+    services.reopen(record_id=record.pk)
+    spool = open_spool(record.pk)
+    assert spool.next == 33
+    spool.close()
+    with spool.path.open("ab") as file:
+        for at in range(0, len(more), 3200):
+            part = more[at : at + 3200]
+            file.write(frames.build(frames.FrameHeader(33 + at // 3200, len(part) // 2), part))
+    assert sealed(record).status == Job.Status.DONE
+    assert decoded(recordings.audio_path(Recording.objects.get(record=record))) == first + more
+    assert not spool.path.exists()
 
 
 KILLED = """

@@ -40,14 +40,21 @@ def _chunk(record: Record, version: Version, after: tuple[int, int] | None) -> d
     if after is not None:
         rows = rows.after(*after)
     found = list(rows[: CHUNK + 1])
-    following = found[CHUNK - 1] if len(found) > CHUNK else None
+    last = found[min(len(found), CHUNK) - 1] if found else None
+    grows = record.status == Record.Status.LIVE and version.kind == Version.Kind.LIVE
     voices = voices_of((speaker.label, str(speaker)) for speaker, _ in queries.talk_time(version.pk))
     return {
         "record": record,
         "version": version,
         "turns": turns(map(segment_value, found[:CHUNK]), voices=voices),
-        "next": f"{following.start_ms}.{following.order}" if following else "",
+        "next": f"{last.start_ms}.{last.order}" if last and len(found) > CHUNK else "",
+        "grows": grows and len(found) <= CHUNK,
+        "last": f"{last.start_ms}.{last.order}" if last else _text(after),
     }
+
+
+def _text(after: tuple[int, int] | None) -> str:
+    return f"{after[0]}.{after[1]}" if after else ""
 
 
 def _place(text: str) -> tuple[int, int] | None:

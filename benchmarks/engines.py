@@ -1,8 +1,9 @@
-"""Figures of the on-device engines: `python benchmarks/engines.py CLIPS [load|live|second|streams|crash ...]`.
+"""Figures of the on-device engines: `python benchmarks/engines.py CLIPS [load|live|second|streams ...]`.
 
-CLIPS is a folder with manifest.json (file, reference, language). Audio goes in as 100 ms chunks in real time. Latency is
-told against the sound's own energy: from the first voiced 20 ms of a clip to the first partial, and from the last one to
-the last final. Prints the load average with each block: figures of a busy machine say how it degrades, not what it costs.
+CLIPS is a folder with manifest.json (file, reference, language). Audio goes in as 100 ms chunks in real time. Latency
+is told against the sound's own energy: from the first voiced 20 ms of a clip to the first partial, and from the last
+one to the last final. Prints the load average with each block: figures of a busy machine say how it degrades, not what
+it costs.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ os.environ.setdefault("MEMWEB_DATA_DIR", tempfile.mkdtemp(prefix="memweb-engines
 
 import django  # noqa: E402
 import numpy as np  # noqa: E402
+import psutil  # noqa: E402
 
 django.setup()
 
@@ -125,10 +127,9 @@ async def loading() -> None:
     for kind, language in (("moonshine", "en"), ("whisper", "es")):
         began = time.monotonic()
         worker = pool.current().worker(kind, await registry.live(language).prepare())
-        while not worker.engine:
-            await asyncio.sleep(0.02)
-        rss = Path(f"/proc/{worker.pid}/status").read_text().split("VmRSS:")[1].split()[0]
-        print(f"{worker.engine}: process {time.monotonic() - began:.2f} s, model {worker.load_ms} ms, {rss} kB")
+        await worker.ready.wait()
+        took = time.monotonic() - began
+        print(f"{worker.engine}: process {took:.2f} s, model {worker.load_ms} ms, {_rss_kb(worker)} kB")
 
 
 async def lively(folder: Path) -> None:
@@ -155,7 +156,8 @@ async def lively(folder: Path) -> None:
                 first, final = (heard.first or 99) - onset, (heard.last_final or 99) - end
                 rate = wer(clip["reference"], heard.text, language)
                 print(
-                    f"{clip['file']} asked {asked}: {heard.languages} first {first:.2f} s, final {final:.2f} s, WER {rate:.1%}"
+                    f"{clip['file']} asked {asked}: {heard.languages}, first {first:.2f} s, final {final:.2f} s, "
+                    f"WER {rate:.1%}"
                 )
 
 
@@ -176,10 +178,10 @@ def second(folder: Path) -> None:
             print(f"{clip['file']}: {found[0].language}, WER {rate:.1%}", flush=True)
 
 
-async def streams(folder: Path, count: int) -> None:
+async def streams(folder: Path, count: int, seconds: int) -> None:
     workers = live.pool.settings.LIVE_WORKERS
     block(f"{count} streams at once, {workers} worker(s)")
-    pcm = next(data for clip, data in clips(folder) if clip["file"].startswith("long"))
+    pcm = next(data for clip, data in clips(folder) if clip["file"].startswith("long"))[: seconds * SECOND]
     reference = next(clip["reference"] for clip, _ in clips(folder) if clip["file"].startswith("long"))
     cpu = _children_cpu()
     began = time.monotonic()
@@ -197,11 +199,11 @@ async def streams(folder: Path, count: int) -> None:
     print(f"lag ms: p50 {lags[len(lags) // 2]}, p95 {lags[len(lags) * 95 // 100]}, worst {lags[-1]}")
     print("WER " + ", ".join(f"{wer(reference, each.text):.1%}" for each in heard))
     print(f"partials {[each.partials for each in heard]}, cpu {(_children_cpu() - cpu) / took:.2f} cores")
-    rss = [
-        Path(f"/proc/{worker.pid}/status").read_text().split("VmRSS:")[1].split()[0]
-        for worker in pool.current().workers
-    ]
-    print(f"RSS kB {rss}", flush=True)
+    print(f"RSS kB {[_rss_kb(worker) for worker in pool.current().workers]}", flush=True)
+
+
+def _rss_kb(worker: pool.WorkerProcess) -> int:
+    return psutil.Process(worker.pid).memory_info().rss // 1024
 
 
 def _children_cpu() -> float:
@@ -217,6 +219,7 @@ async def main() -> None:
     parser.add_argument("clips", type=Path)
     parser.add_argument("parts", nargs="*", default=["load", "live", "second", "streams"])
     parser.add_argument("--count", type=int, default=8)
+    parser.add_argument("--seconds", type=int, default=156, help="how much each of the streams says")
     asked = parser.parse_args()
     weights.ensure()
     if "load" in asked.parts:
@@ -228,7 +231,7 @@ async def main() -> None:
     if "streams" in asked.parts:
         await live.warm("en")
         await asyncio.sleep(2)
-        await streams(asked.clips, asked.count)
+        await streams(asked.clips, asked.count, asked.seconds)
     await live.close()
     if "second" in asked.parts:
         second(asked.clips)

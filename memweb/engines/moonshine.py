@@ -23,6 +23,9 @@ MOST_AT_ONCE = 10 * RATE
 """Samples decoded in one turn: a backlog of one stream must not hold up the others for long."""
 LOOKBACK = RATE
 """The voice detector may date a line's start back by less than this."""
+TAIL = 2 * RATE // 5
+"""A forced cut can leave a line that goes over the end of the one before and adds less than this: an echo of its last
+sound ("Yes."). Real lines that reach back like this add 0.7 s and more."""
 QUIET_FEED = 2 * RATE
 RENEW_AFTER = 600 * RATE
 """A native stream keeps every line it ever had; a fresh one is taken in the first silence after this many samples."""
@@ -110,6 +113,7 @@ class MoonshineEar:
     def __init__(self, engine: Moonshine, base: int) -> None:
         self._engine = engine
         self.heard = self.thought = self.settled = base
+        self._ended = base  # where the last line closed
         self._renew(base)
 
     def _renew(self, base: int) -> None:
@@ -217,6 +221,11 @@ class MoonshineEar:
         return [*lines, self._placed(still)] if still else lines
 
     def _placed(self, line: NativeLine) -> Line:
-        start, end = to_ms(self._base + line.start), to_ms(self._base + line.end)
-        words = spread(line.text, start, end) if line.complete else []
-        return Line(line.text, start, end, line.complete, words, "en", self._base + line.end)
+        """A line in the stream's own time, beginning no earlier than the last one ended."""
+        first, last = self._base + line.start, self._base + line.end
+        text = "" if first < self._ended and last - self._ended < TAIL else line.text
+        start, end = to_ms(max(first, self._ended)), to_ms(max(last, self._ended))
+        if line.complete:
+            self._ended = max(last, self._ended)
+        words = spread(text, start, end) if line.complete else []
+        return Line(text, start, end, line.complete, words, "en", last)

@@ -54,6 +54,7 @@ class WorkerProcess:
         self.kind = kind
         self.engine = ""
         self.load_ms = 0
+        self.ready = asyncio.Event()  # the model is loaded, at least once
         self.restarts = 0
         self.clients: dict[int, Client] = {}
         self.unused_since = time.monotonic()
@@ -110,6 +111,7 @@ class WorkerProcess:
     def _take(self, head: wire.Head) -> None:
         if head["t"] == "ready":
             self.engine, self.load_ms = head["engine"], head["load_ms"]
+            self.ready.set()
         elif (client := self.clients.get(head["s"])) is not None:
             client.take(head)
 

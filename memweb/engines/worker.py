@@ -42,7 +42,7 @@ class Stream:
         self._intervals = intervals
         self._level = 0
         self._in_time = 0
-        self.since = 0.0  # when its present want arose
+        self.since: float | None = None  # when its present want arose
         self.last_audio = 0.0
         self.last_turn = 0.0
         self.reported = ear.heard
@@ -54,8 +54,8 @@ class Stream:
         resting = now - self.last_audio > IDLE_S and self.ear.heard > self.ear.thought
         want = self.ear.want(0.01 if resting else self.interval_s)
         if want is Want.NOTHING:
-            self.since = 0.0
-        elif not self.since:
+            self.since = None
+        elif self.since is None:
             self.since = now
         return want
 
@@ -65,8 +65,8 @@ class Stream:
 
     def turned(self, now: float) -> None:
         """Learn from how late the turn ended."""
-        self.lag_s = now - (self.since or now)
-        self.since = 0.0
+        self.lag_s = now - self.since if self.since is not None else 0.0
+        self.since = None
         self.last_turn = now
         if self.lag_s > LAG_SLOWER_S:
             self._level = min(self._level + 1, len(self._intervals))
@@ -108,7 +108,7 @@ class Worker:
 
     def _choose(self, now: float) -> Stream | None:
         """Finals before partials; among equals the one that has waited longest."""
-        wanting = [(stream.want(now), stream.since, stream) for stream in self._streams.values()]
+        wanting = [(stream.want(now), stream.since or 0.0, stream) for stream in self._streams.values()]
         turns = [turn for turn in wanting if turn[0] is not Want.NOTHING]
         return min(turns, key=lambda turn: turn[:2])[2] if turns else None
 
@@ -161,7 +161,7 @@ class Worker:
 
     def _report(self, stream: Stream) -> None:
         ear = stream.ear
-        waiting = time.monotonic() - stream.since if stream.since else 0.0
+        waiting = time.monotonic() - stream.since if stream.since is not None else 0.0
         lag_ms = round(1000 * max(stream.lag_s if ear.thought < ear.heard else 0.0, waiting))
         stream.reported = ear.heard
         self._send(

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -50,7 +51,7 @@ async def _killed_after(stream: LiveStream, pcm: bytes, kills: tuple[int, ...]) 
 def _contiguous(heard: Heard) -> None:
     assert [segment.key for segment in heard.finals] == [str(number) for number in range(len(heard.finals))]
     for before, after in zip(heard.finals, heard.finals[1:], strict=False):
-        assert after.start_ms >= before.end_ms - 300
+        assert after.start_ms >= before.end_ms
 
 
 @pytest.mark.parametrize("kills", [(5,), (12,), (6, 15)])
@@ -98,8 +99,7 @@ async def test_a_commit_and_an_ending_survive_the_death_of_the_worker(clip: Clip
 
 async def _pid() -> int:
     async with asyncio.timeout(60):
-        while not _worker().engine:
-            await asyncio.sleep(0.05)
+        await _worker().ready.wait()
     pid = _worker().pid
     assert pid is not None
     return pid
@@ -127,10 +127,8 @@ async def test_a_worker_that_dies_again_and_again_fails_its_streams_in_words() -
         while not hearing.done():
             pid = _worker().pid if pool.current().workers else None
             if pid is not None:
-                try:
+                with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
-                except ProcessLookupError:
-                    pass
             await asyncio.sleep(0.2)
     failed = heard.events[-1]
     assert isinstance(failed, Failed)
@@ -155,9 +153,7 @@ import django; django.setup()
 from memweb.engines import live, pool
 async def main():
     stream = await live.open_stream("en")
-    async with asyncio.timeout(60):
-        while not pool.current().workers[0].engine:
-            await asyncio.sleep(0.05)
+    await asyncio.wait_for(pool.current().workers[0].ready.wait(), 60)
     await stream.feed(open(sys.argv[1], "rb").read()) if len(sys.argv) > 1 else None
     print(pool.current().workers[0].pid, flush=True)
     await asyncio.sleep(600)

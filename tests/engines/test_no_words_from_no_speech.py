@@ -47,7 +47,11 @@ async def test_the_standing_set_gives_no_words_in_other_languages() -> None:
 
 def test_the_second_pass_gives_no_words_for_the_standing_set() -> None:
     sounds = all_sounds()
-    joined = b"".join(sound + bytes(SECOND) for name, sound in sounds.items() if "-20" in name or "-18" in name or name.endswith(" 12"))
+    joined = b"".join(
+        sound + bytes(SECOND)
+        for name, sound in sounds.items()
+        if "-20" in name or "-18" in name or name.endswith(" 12")
+    )
     assert [segment.text for segment in batch.transcribe([joined], None)] == []
 
 

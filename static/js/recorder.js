@@ -285,7 +285,7 @@ export class Recorder {
 
   #hear(kind, data) {
     const hear = {
-      line: () => this.#change({ line: data.up, everUp: this.facts.everUp || data.up }),
+      line: () => this.#lined(data.up),
       progress: () => this.#change({ unsent: data.made - data.durable }),
       message: () => this.#message(data),
       recycle: () => this.#microphone.recycle(data),
@@ -295,6 +295,11 @@ export class Recorder {
       drained: () => {},
     };
     hear[kind]();
+  }
+
+  #lined(up) {
+    const trouble = up && this.facts.trouble === SIGNED_OUT ? null : this.facts.trouble;
+    this.#change({ line: up, everUp: this.facts.everUp || up, server: '', trouble });
   }
 
   #refused(code) {

@@ -73,7 +73,7 @@ function recordingOf(facts) {
     const text = facts.note || 'The gateway went away. Recording goes on, text follows.';
     return { state: 'reconnecting', words: 'Still recording', detail, note: trouble ?? note('warn', text, 'Retry now', 'retry') };
   }
-  if (!facts.line || facts.server === 'connecting') return { state: 'connecting', words: 'Connecting', detail, note: trouble };
+  if (!facts.line || facts.server === '' || facts.server === 'connecting') return { state: 'connecting', words: 'Connecting', detail, note: trouble };
   if (facts.server === 'catching_up') {
     return { state: 'catching_up', words: 'Catching up', detail, note: trouble ?? note('', `The text is ${span(facts.lagMs)} behind.`) };
   }

@@ -16,6 +16,7 @@ const STATES = [
   [{ phase: 'asking' }, 'asking', 'Asking for microphone'],
   [{ line: false, everUp: false }, 'connecting', 'Connecting'],
   [{ server: 'connecting' }, 'connecting', 'Connecting'],
+  [{ server: '' }, 'connecting', 'Connecting'],
   [{}, 'listening', 'Listening'],
   [{ quietFrames: 30 }, 'silence', 'Silence'],
   [{ line: false }, 'reconnecting', 'Still recording'],

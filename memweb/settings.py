@@ -221,6 +221,8 @@ WHITENOISE_MAX_AGE = 0
 # The gateway the app speaks to. Empty: the one built in, on this very server.
 GATEWAY_URL = env.str("MEMWEB_GATEWAY_URL", "").rstrip("/")
 GATEWAY_KEY = env.str("MEMWEB_GATEWAY_KEY", "")
+# After a drop: how many times real time it is sent what it missed. Providers refuse what comes too fast.
+GATEWAY_PACE = env.float("MEMWEB_GATEWAY_PACE", 2.0, validate=validate.Range(min=1))
 # How app and built-in gateway know each other: a signed, short-lived key (see upstream.address).
 GATEWAY_SIGNING_SALT = "memweb.gateway.internal"
 

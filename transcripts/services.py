@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import TypedDict
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import F, Max
 from django.db.models.functions import Greatest
 from django.utils import timezone
@@ -97,9 +97,20 @@ def save_message(
 
 @transaction.atomic
 def save_messages(messages: Iterable[MessageRow]) -> None:
-    """Keep messages verbatim, in one statement. Those already kept are left as they are."""
-    rows = [Message(**{**message, "raw": _verbatim(message["raw"])}) for message in messages]
-    Message.objects.bulk_create(rows, ignore_conflicts=True)
+    """Keep messages verbatim, in one statement. Those already kept are left as they are.
+
+    Ten rows a second for each live session: a model instance for each would be the most expensive part of a session.
+    """
+    fields = [field for field in Message._meta.concrete_fields if not field.primary_key]
+    name = connection.ops.quote_name
+    columns, marks = ", ".join(name(str(field.column)) for field in fields), ", ".join(["%s"] * len(fields))
+    insert = f"INSERT INTO {name(Message._meta.db_table)} ({columns}) VALUES ({marks}) ON CONFLICT DO NOTHING"  # noqa: S608
+    rows = []
+    for message in messages:
+        values = {**message, "raw": _verbatim(message["raw"])}
+        rows.append([field.get_db_prep_save(values[field.attname], connection) for field in fields])
+    with connection.cursor() as cursor:
+        cursor.executemany(insert, rows)
 
 
 def _verbatim(raw: str | bytes) -> bytes:

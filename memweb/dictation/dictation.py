@@ -31,6 +31,7 @@ logger = logging.getLogger("memweb.dictation")
 
 ATTEND_SECONDS = 5.0
 HOLE_SECONDS = 1.0
+FLUSH_SECONDS = 0.5
 DISK = "This server's disk takes no more. Your browser keeps the recording; free some space and it goes on by itself."
 DATABASE = "The database does not answer. Sound is kept; words appear when it is back."
 OVER = ("finishing", "ready", "failed")
@@ -55,7 +56,7 @@ class Dictation:
         self._ending = False
         self._trouble_told = False
         self._told: tuple[session.View, str | None] | None = None
-        self._told_at = self._attended_at = 0.0
+        self._told_at = self._attended_at = self._flushed_at = 0.0
         self._taken_back: list[str] = []
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -116,7 +117,7 @@ class Dictation:
             if self._trouble_told:
                 page.say(frames.error(code="disk_full", message=""))
             safe_ms = self.spool.safe_samples // frames.SAMPLES_PER_MS
-            page.update("ack", frames.ack(next=self.spool.durable, safe_ms=safe_ms))
+            page.note("ack", frames.ack(next=self.spool.durable, safe_ms=safe_ms))
         self._trouble_told = False
         self._finish_when_safe()
 
@@ -383,9 +384,16 @@ class Dictation:
             return
         self._do(self._session.tick(now))
         self._tell_state(now)
+        self._flush(now)
         if self.page is not None and self.status == "live" and now - self._attended_at > ATTEND_SECONDS:
             self._attended_at = now
             writer.collect(reading.note_attendance, (self.record_id, self.spool.safe_samples // frames.SAMPLES_PER_MS))
+
+    def _flush(self, now: float) -> None:
+        """Acks go with what is said anyway; at least each half second, and at once when all is durable."""
+        if self.page is not None and (now - self._flushed_at > FLUSH_SECONDS or self.spool.durable == self.spool.next):
+            self._flushed_at = now
+            self.page.flush()
 
     def _tell_state(self, now: float) -> None:
         if self.page is None or self._session is None or self._relay is None:
@@ -401,7 +409,9 @@ class Dictation:
                 state=view.state, transcribed_ms=view.transcribed_ms, lag_ms=view.lag_ms,
                 cost=price, engine=view.engine, note=view.note,
             )  # fmt: skip
-            self.page.update("state", message)
+            self.page.note("state", message)
+            if before is None or before.state != view.state:
+                self.page.flush()
 
     def _tell_failure(self, code: str, message: str) -> None:
         if self.page is not None:

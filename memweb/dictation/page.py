@@ -52,6 +52,15 @@ class Page:
         self._latest[kind] = message
         self._wake.set()
 
+    def note(self, kind: str, message: str) -> None:
+        """As `update`, but it may wait for something else to be sent, or for `flush`: one write costs less than two."""
+        self._latest[kind] = message
+
+    def flush(self) -> None:
+        """Send what was noted."""
+        if self._latest:
+            self._wake.set()
+
     def close(self, code: int) -> None:
         """Say what waits, then close."""
         if self._close is None:

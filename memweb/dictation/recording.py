@@ -27,13 +27,13 @@ from memweb.speech import frames
 
 logger = logging.getLogger("memweb.dictation")
 
-ROUND_SECONDS = 0.15
+ROUND_SECONDS = 0.2
 RETRY_SECONDS = 1.0  # after a failed write; doubles up to
 LONGEST_RETRY_SECONDS = 8.0
 MOST_WAITING = 1 << 20  # bytes: above this a page is not read from until the disk has caught up
-KEPT_SAMPLES = 2 * frames.RATE  # durable audio that stays in memory, so that the relay needs no reading
+KEPT_SAMPLES = frames.RATE // 2  # durable audio that stays in memory, so that the relay needs no reading
 INDEX_EVERY = 64  # frames
-READ_BLOCK = 64 * 1024
+READ_BLOCK = 32 * 1024
 SCAN_BLOCK = 1 << 20
 
 

@@ -9,6 +9,7 @@ from django.conf import settings
 from django.core import signing
 
 INTERNAL_KEY_PREFIX = "sk-mem-app."
+BUILT_IN_PACE = 4.0
 _LIVE_PATH = "/serve/ws/v2/audio-stream"
 _API_SUFFIX = "/serve/api/v2"
 _TO_SOCKET = {"http": "ws", "https": "wss", "ws": "ws", "wss": "wss"}
@@ -36,7 +37,7 @@ class Gateway:
     @property
     def pace(self) -> float:
         """How many times real time a backlog may be sent."""
-        return 4.0 if self.built_in else 2.0
+        return BUILT_IN_PACE if self.built_in else settings.GATEWAY_PACE
 
     def live_url(self, query: list[tuple[str, str]]) -> str:
         """The address of the live socket. The key is not in it: it goes into a header."""

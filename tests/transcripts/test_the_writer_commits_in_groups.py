@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from channels.db import database_sync_to_async
 from django.db import OperationalError, connection, transaction
 
 from memweb.accounts.models import User
@@ -43,7 +44,7 @@ def person(name: str) -> User:
 
 async def test_a_result_comes_after_the_commit() -> None:
     made = await writer.submit(person, "ada")
-    assert await asyncio.to_thread(User.objects.filter(pk=made.pk).exists)
+    assert await database_sync_to_async(User.objects.filter(pk=made.pk).exists)()
 
 
 async def test_what_waits_goes_into_one_commit_and_in_order(commits: list[int]) -> None:
@@ -73,7 +74,7 @@ async def test_one_failure_does_not_spoil_its_neighbours() -> None:
     await good_too
     with pytest.raises(ValueError, match="no"):
         await bad
-    names = await asyncio.to_thread(lambda: set(User.objects.values_list("username", flat=True)))
+    names = await database_sync_to_async(lambda: set(User.objects.values_list("username", flat=True)))()
     assert names == {"a", "b"}
 
 

@@ -15,5 +15,8 @@ os.environ["MEMWEB_DATA_DIR"] = _data_dir
 
 from memweb.settings import *  # noqa: E402, F403
 
+# Threads of one test may not hold the database that the next one is given.
+DATABASES["default"]["CONN_MAX_AGE"] = 0  # noqa: F405
+
 # A slow hash protects people, not tests.
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

@@ -208,7 +208,11 @@ def stock_arm(upstream: str) -> Iterator[Arm]:
 
 @contextmanager
 def memweb_arm(upstream: str, folder: Path, server: str) -> Iterator[Arm]:
-    env = {"MEMWEB_GATEWAY_URL": upstream.replace("ws://", "http://"), "MEMWEB_GATEWAY_KEY": "benchmark"}
+    env = {
+        "MEMWEB_GATEWAY_URL": upstream.replace("ws://", "http://"),
+        "MEMWEB_GATEWAY_KEY": "benchmark",
+        "MEMWEB_GATEWAY_PACE": "1000",  # saturated is far above real time
+    }
     with RunningServer(folder, env=env, server=server) as running:  # type: ignore[arg-type]
         os.sched_setaffinity(running.pid, {0})
         cookie = "; ".join(f"{name}={value}" for name, value in running.sign_in().items())

@@ -57,6 +57,13 @@ def test_the_page_holds_the_text_with_its_times(alice: User, client: Client) -> 
     assert "mem-player" not in html
 
 
+def test_marked_moments_are_listed_once_in_order(alice: User, client: Client) -> None:
+    record = making.dictation(alice, "One thing.")
+    for at_ms in (65_000, 5_000, 65_000):
+        services.add_mark(record_id=record.pk, at_ms=at_ms)
+    assert re.findall(r'<a href="#t=([^"]+)"><span dir="auto">Marked', shown(client, record)) == ["0:05", "1:05"]
+
+
 def test_words_have_places_only_where_their_times_are_real() -> None:
     real = making.line("0", 1000, "Hello, dear world.")
     assert packed(real, real.text) == "0.6.0 1.4.300 1.6.600"

@@ -42,6 +42,7 @@ def _about(found: Record, version: Version | None) -> dict[str, object]:
         "versions": found.versions.order_by("-number"),
         "is_shown": version is not None and version.pk == found.current_version_id,
         "speakers": _speakers(version) if version else [],
+        "marks": [(wording.clock(mark.at_ms), mark.note) for mark in found.marks.all()],
         "facts": _facts(found, version),
         "day": wording.day(found.started_at),
         "language": wording.language((version.language if version else "") or found.language),

@@ -71,7 +71,7 @@ async def _attend(record_id: UUID, user_id: int, page: Page) -> Dictation | None
         page.close(NOT_YOURS)
         return None
     except (DatabaseError, OSError):
-        logger.exception("dictation %s could not be opened", record_id)
+        logger.warning("dictation %s could not be opened", record_id, exc_info=True)
         page.say(AWAY)
         page.close(RESTARTING)
         return None

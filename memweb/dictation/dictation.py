@@ -13,10 +13,11 @@ import time
 from datetime import UTC, datetime
 from uuid import UUID
 
+from django.core.exceptions import ObjectDoesNotExist
 from django.utils import timezone
 
 from memweb.dictation import fragments, reading
-from memweb.dictation.page import FLOODING, MOST_IGNORED, RESTARTING, SILENT_SECONDS, TAKEN_OVER, Page
+from memweb.dictation.page import FLOODING, MOST_IGNORED, NOT_YOURS, RESTARTING, SILENT_SECONDS, TAKEN_OVER, Page
 from memweb.dictation.reading import Known, read
 from memweb.dictation.rebuild import keep_count, open_spool
 from memweb.dictation.recording import Spool, Spooler, Taken
@@ -34,6 +35,7 @@ HOLE_SECONDS = 1.0
 FLUSH_SECONDS = 0.5
 DISK = "This server's disk takes no more. Your browser keeps the recording; free some space and it goes on by itself."
 DATABASE = "The database does not answer. Sound is kept; words appear when it is back."
+DELETED = "This dictation was deleted from the library. Start a new one."
 OVER = ("finishing", "ready", "failed")
 
 
@@ -345,6 +347,9 @@ class Dictation:
                 self.page.say(frames.error(code="database", message=DATABASE))
             self._save(segment, again=again)  # words are never given up
             return
+        if isinstance(error, ObjectDoesNotExist):
+            self._deleted()
+            return
         if error is not None:
             logger.error("a final of dictation %s could not be kept", self.record_id, exc_info=error)
             return
@@ -352,6 +357,15 @@ class Dictation:
         if page is not None and page.revision is not None:
             page.revision = self.revision
             page.say(frames.html(revision=self.revision, html=fragments.final(segment, again=again)))
+
+    def _deleted(self) -> None:
+        """The record was removed from the library while it was dictated."""
+        if self._relay is not None:
+            self._relay.close()
+        self._session = None
+        if self.page is not None:
+            self.page.say(frames.error(code="not_yours", message=DELETED, fatal=True))
+            self.page.close(NOT_YOURS)
 
     def _refresh(self, *, changed: bool = False) -> None:
         """Give the page the whole log."""

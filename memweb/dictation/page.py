@@ -11,6 +11,7 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 MOST_WAITING = 500
 SILENT_SECONDS = 15.0  # a page pings every 5 s
+CLOSING_SECONDS = 3.0
 TEXTS_PER_SECOND = 50
 MOST_IGNORED = 5000  # frames out of place, one after the other
 
@@ -62,10 +63,11 @@ class Page:
             self._wake.set()
 
     def close(self, code: int) -> None:
-        """Say what waits, then close."""
+        """Say what waits, then close. A page that takes nothing is not waited for."""
         if self._close is None:
             self._close = code
             self._wake.set()
+            asyncio.get_running_loop().call_later(CLOSING_SECONDS, self.closed.set)
 
     def counts_text(self, now: float) -> bool:
         """Whether one more text message is within bounds."""

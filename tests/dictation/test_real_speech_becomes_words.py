@@ -46,10 +46,13 @@ def assert_known(text: str) -> None:
     assert len(missing) <= 1, f"{missing} not in {text!r}"
 
 
-async def test_spoken_words_are_read_while_they_are_spoken(tmp_path: Path, wheel_speech: dict[str, Path]) -> None:
+@pytest.mark.parametrize("provider", ["assemblyai", "elevenlabs"])
+async def test_spoken_words_are_read_while_they_are_spoken(
+    tmp_path: Path, wheel_speech: dict[str, Path], provider: str
+) -> None:
     sound = pieces(wheel_speech["two_cities"], 30)
     with RunningServer(tmp_path) as server:
-        async with PageClient(server, server.sign_in()) as page:
+        async with PageClient(server, server.sign_in(), provider=provider) as page:
             await speak(page, sound)
             assert page.log, "no final came while speech went on"
             await page.ended()

@@ -98,6 +98,27 @@ async def test_a_gateway_that_restarts_is_found_again(
     assert_whole(heard_server, page)
 
 
+async def test_a_backlog_is_told_and_caught_up(
+    heard_server: RunningServer, owner: dict[str, str], simulator: Simulator
+) -> None:
+    async with PageClient(heard_server, owner) as page:
+        await page.record(7)
+        await asyncio.to_thread(simulator.stop)
+        await page.record(100, interval=0.01)
+        await page.until(lambda: page.states()[-1] == "reconnecting", "the state in words")
+        stopped = page.last("state")["transcribed_ms"]  # type: ignore[index]
+        assert stopped <= 700
+        await page.until(lambda: page.last("ack")["safe_ms"] == 10_700, "the other clock to go on")  # type: ignore[index]
+        await asyncio.to_thread(simulator.start)
+        await page.until(lambda: "catching_up" in page.states(), "catching up in words")
+        behind = [message["lag_ms"] for message in page.messages if message.get("state") == "catching_up"]
+        assert max(behind) > 2000
+        await page.until(lambda: page.states()[-1] == "listening", "having caught up")
+        assert page.last("state")["transcribed_ms"] > 9000  # type: ignore[index]
+        await page.ended()
+    assert_whole(heard_server, page)
+
+
 async def test_a_full_gateway_is_asked_again_until_there_is_room(
     heard_server: RunningServer, owner: dict[str, str], simulator: Simulator
 ) -> None:

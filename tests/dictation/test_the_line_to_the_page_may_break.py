@@ -153,3 +153,15 @@ async def test_a_session_left_behind_is_finished_by_a_button(
         if len(numbers_in(kept_text(heard_server, page.record_id))) == 9:
             break
     assert numbers_in(kept_text(heard_server, page.record_id)) == list(range(9))
+
+
+async def test_a_record_deleted_under_its_dictation_is_told_to_the_page(
+    heard_server: RunningServer, owner: dict[str, str]
+) -> None:
+    async with PageClient(heard_server, owner) as page:
+        await page.record(7)
+        await page.until(lambda: len(page.log) == 1, "a phrase")
+        heard_server.ask(f"from transcripts.models import Record\nRecord.objects.filter(pk='{page.record_id}').delete()")
+        await page.record(14)
+        await page.until(lambda: page.refused == 4404, "being told")
+        assert "deleted" in page.last("error")["message"]  # type: ignore[index]

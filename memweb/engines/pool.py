@@ -11,6 +11,7 @@ import logging
 import socket
 import subprocess
 import time
+from contextlib import suppress
 from typing import Protocol
 from weakref import WeakKeyDictionary
 
@@ -23,6 +24,8 @@ log = logging.getLogger(__name__)
 
 UNUSED_S = 600
 """A worker without streams gives its memory back after so long."""
+ENOUGH = 2
+"""Streams a worker has before another is started beside it."""
 TOO_MANY_CRASHES = 4
 CRASH_WINDOW_S = 30.0
 WEIGHTS = {"moonshine": 1, "whisper": 2}
@@ -102,9 +105,13 @@ class WorkerProcess:
 
     async def _start(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         ours, theirs = socket.socketpair()
-        with theirs:
-            self._process = await asyncio.to_thread(process.spawn, "worker", self.kind, link=theirs)
-        reader, writer = await asyncio.open_connection(sock=ours)
+        try:
+            with theirs:
+                self._process = process.spawn("worker", self.kind, link=theirs)  # a few ms, and never half done
+            reader, writer = await asyncio.open_connection(sock=ours)
+        except BaseException:
+            ours.close()
+            raise
         writer.write(wire.pack({"t": "hello"} | self._hello))
         return reader, writer
 
@@ -139,12 +146,14 @@ class WorkerProcess:
     async def close(self) -> None:
         """End the process and wait until it has gone."""
         self.closing = True
-        if self._writer is not None:
-            self._writer.close()
-        if self._process is not None:
-            self._process.terminate()
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
+        if self._process is not None:
+            self._process.terminate()
+        if self._writer is not None:
+            self._writer.close()
+            with suppress(OSError):
+                await self._writer.wait_closed()
         if self._process is not None:
             await asyncio.to_thread(self._ended)
 
@@ -181,10 +190,10 @@ class Pool:
         return worker
 
     def worker(self, kind: str, hello: wire.Head) -> WorkerProcess:
-        """Return the least used worker of a kind, starting one where there may be more."""
+        """Return the least used worker of a kind, starting one more where there may be and it would help."""
         mine = [worker for worker in self.workers if worker.kind == kind and not worker.closing]
         most = settings.LIVE_WORKERS if kind == "moonshine" else 1
-        if len(mine) < most and all(worker.clients for worker in mine):
+        if len(mine) < most and all(len(worker.clients) >= ENOUGH for worker in mine):
             mine.append(WorkerProcess(kind, hello))
             self.workers = [worker for worker in self.workers if not worker.closing] + [mine[-1]]
         if not mine:

@@ -1,0 +1,97 @@
+"""The door and the settings in a real Chromium: saved as they are changed, and usable by everybody."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Page, expect, sync_playwright
+
+from tests.browser.driving import chromium
+from tests.running import ROOT, RunningServer
+
+pytestmark = pytest.mark.browser
+AXE = ROOT / "tests" / "browser" / "vendor" / "axe.min.js"
+RUN = """() => axe.run(document, {
+  runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'],
+}).then(({ violations }) => violations.map(({ id, nodes }) => `${id}: ${nodes.map((n) => n.html).join(' | ')}`))"""
+PAGES = ["/settings/", "/settings/keys/", "/welcome/", "/nothing-here/"]
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    with RunningServer(tmp_path_factory.mktemp("settings")) as running:
+        yield running
+
+
+@pytest.fixture(params=[("light", 1280), ("dark", 390)], ids=["light desk", "dark phone"])
+def page(request: pytest.FixtureRequest, server: RunningServer) -> Iterator[Page]:
+    scheme, width = request.param
+    cookies = [{"name": name, "value": value, "url": server.url} for name, value in server.sign_in().items()]
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
+        context = browser.new_context(
+            base_url=server.url, color_scheme=scheme, viewport={"width": width, "height": 800}, reduced_motion="reduce"
+        )
+        context.add_cookies(cookies)  # type: ignore[arg-type]
+        yield context.new_page()
+        browser.close()
+
+
+def test_nothing_is_wrong_for_axe(page: Page) -> None:
+    found = {}
+    for path in PAGES:
+        page.goto(path)
+        page.evaluate(AXE.read_text())
+        found[path] = page.evaluate(RUN)
+        assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), path
+    page.context.clear_cookies()
+    page.goto("/sign-in/")
+    page.evaluate(AXE.read_text())
+    found["/sign-in/"] = page.evaluate(RUN)
+    assert found == {path: [] for path in found}
+
+
+def test_a_switch_and_a_choice_are_saved_as_they_are_made(page: Page) -> None:
+    page.goto("/settings/")
+    switch = page.get_by_role("switch", name="Remove background noise")
+    was = switch.is_checked()
+    switch.click()
+    expect(page.locator("form", has=switch).get_by_text("Saved")).to_be_visible()
+    page.get_by_label("Spoken language").select_option("fr")
+    expect(page.locator("#language").get_by_text("Saved")).to_be_visible()
+    page.reload()
+    assert page.get_by_role("switch", name="Remove background noise").is_checked() != was
+    expect(page.get_by_label("Spoken language")).to_have_value("fr")
+
+
+def test_a_gateway_is_saved_and_tried(page: Page, server: RunningServer) -> None:
+    page.goto("/settings/")
+    section = page.locator("#gateway")
+    section.get_by_role("radio", name="Another address").check()
+    section.get_by_label("Address").last.fill(server.url)
+    section.get_by_label("Key").last.fill("sk-mem-wrong")
+    section.get_by_role("button", name="Save", exact=True).click()
+    expect(section.get_by_text("Saved")).to_be_visible()
+    section.get_by_role("button", name="Test").click()
+    expect(section.get_by_text("does not accept this key")).to_be_visible(timeout=30_000)
+    section.get_by_label("Key").last.fill(server.key())
+    section.get_by_role("button", name="Save", exact=True).click()
+    expect(section.get_by_text("Saved")).to_be_visible()
+    section.get_by_role("button", name="Test").click()
+    expect(section.get_by_text("It works.")).to_be_visible(timeout=30_000)
+
+
+def test_a_refused_address_is_told_beside_it(page: Page) -> None:
+    page.goto("/settings/")
+    section = page.locator("#gateway")
+    section.get_by_role("radio", name="Another address").check()
+    section.get_by_label("Address").last.fill("not an address")
+    section.get_by_role("button", name="Save", exact=True).click()
+    expect(section.get_by_role("alert")).to_contain_text("Write the address as")
+
+
+def test_the_first_page_asks_for_the_microphone_and_says_what_came(page: Page) -> None:
+    page.goto("/welcome/")
+    page.get_by_role("button", name="Allow").click()
+    expect(page.locator("mem-permission [role=status]")).not_to_have_text("your browser will ask")

@@ -62,7 +62,7 @@ async def page(
     monkeypatch.setattr(upstream_simulator, "TURN_FRAMES", 10_000)  # interim words only
     monkeypatch.setattr(writer, "BULK_SECONDS", 3600.0)
     monkeypatch.setattr(watch, "EVERY_SECONDS", 3600.0)
-    user = await asyncio.to_thread(User.objects.create_user, "owner")
+    user = await asyncio.to_thread(made_user)
     incoming: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
     told: list[dict[str, Any]] = []
 
@@ -88,6 +88,13 @@ async def page(
     await let_go()
 
 
+def made_user() -> User:
+    try:
+        return User.objects.create_user("owner")
+    finally:
+        connections.close_all()
+
+
 async def let_go() -> None:
     """Close the connections of dictation's two reading threads, so that the database can be dropped."""
     both = threading.Barrier(2)
@@ -97,12 +104,11 @@ async def let_go() -> None:
         connections.close_all()
 
     await asyncio.gather(reading.read(close), reading.read(close))
-    await asyncio.to_thread(connections.close_all)
 
 
 async def test_neither_a_frame_nor_an_interim_word_costs_a_statement(page: SimpleNamespace, counts: Counts) -> None:
     send_frames(page, range(5))
-    await page.until(lambda: any(message["t"] == "partial" for message in page.told))
+    await page.until(lambda: {"html", "partial"} <= set(kinds(page)))
     counts.sql = counts.layer = 0
     partials = kinds(page).count("partial")
     for number in range(5, 205):

@@ -161,7 +161,9 @@ async def test_a_record_deleted_under_its_dictation_is_told_to_the_page(
     async with PageClient(heard_server, owner) as page:
         await page.record(7)
         await page.until(lambda: len(page.log) == 1, "a phrase")
-        heard_server.ask(f"from transcripts.models import Record\nRecord.objects.filter(pk='{page.record_id}').delete()")
+        heard_server.ask(
+            f"from transcripts.models import Record\nRecord.objects.filter(pk='{page.record_id}').delete()"
+        )
         await page.record(14)
         await page.until(lambda: page.refused == 4404, "being told")
         assert "deleted" in page.last("error")["message"]  # type: ignore[index]

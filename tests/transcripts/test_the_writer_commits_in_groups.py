@@ -6,14 +6,16 @@ import asyncio
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 from channels.db import database_sync_to_async
-from django.db import OperationalError, connection, transaction
+from django.db import OperationalError, connection, connections, transaction
 
 from memweb.accounts.models import User
 from transcripts import writer
+
+T = TypeVar("T")
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -36,6 +38,18 @@ def commits(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
     monkeypatch.setattr(writer.Writer, "_write", counting)
     return sizes
+
+
+async def looked_up(look: Callable[[], T]) -> T:
+    """In a thread that leaves no connection behind."""
+
+    def work() -> T:
+        try:
+            return look()
+        finally:
+            connections.close_all()
+
+    return await asyncio.to_thread(work)
 
 
 def person(name: str) -> User:
@@ -107,7 +121,7 @@ async def test_after_its_patience_it_says_so_and_goes_on(monkeypatch: pytest.Mon
 async def test_a_lock_held_elsewhere_is_waited_out() -> None:
     if connection.vendor != "sqlite":
         pytest.skip("only SQLite locks the whole database")
-    path = await asyncio.to_thread(lambda: str(connection.settings_dict["NAME"]))
+    path = await looked_up(lambda: str(connection.settings_dict["NAME"]))
     holder = await asyncio.to_thread(sqlite3.connect, path, isolation_level=None, check_same_thread=False)
     holder.execute("BEGIN IMMEDIATE")
     future = writer.submit(person, "patient")

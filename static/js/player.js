@@ -9,6 +9,7 @@ import { clock } from './words.js';
 
 const BACK = 5;
 const FAR = 30;
+const CHANGES = ['play', 'pause', 'seeking', 'durationchange', 'ratechange', 'ended'];
 const SCROLLING = new Set(['PageUp', 'PageDown', 'ArrowUp', 'ArrowDown']);
 
 /** Clock, waveform and slider: where the sound is. Seconds. */
@@ -56,6 +57,65 @@ class Dial {
   }
 }
 
+/** What hands do to the player: buttons, keys, the slider, clicks in the text, scrolling. */
+class Hands {
+  /** @param {Player} player */
+  constructor(player) {
+    this.player = player;
+    this.singleKeys = new Choices({ singleKeys: document.body.dataset.singleKeys }).all.singleKeys;
+  }
+
+  /** @param {HTMLElement} text @param {AddEventListenerOptions} until */
+  listen(text, until) {
+    for (const name of ['wheel', 'touchmove']) addEventListener(name, () => this.player.wander(), { ...until, passive: true });
+    for (const name of ['pointerdown', 'pointermove']) this.player.dial.scrub.addEventListener(name, this.#drag, until);
+    this.player.addEventListener('click', this.#press, until);
+    document.addEventListener('keydown', this.#key, until);
+    text.addEventListener('click', this.#read, until);
+  }
+
+  /** A click in the text: a time plays from there, a word moves there. @param {MouseEvent} event */
+  #read = (event) => {
+    const target = /** @type {HTMLElement} */ (event.target);
+    const time = /** @type {HTMLElement | null} */ (target.closest('[data-seek]'));
+    const word = /** @type {HTMLElement | null} */ (target.closest('.w, .s'));
+    if (time) {
+      event.preventDefault();
+      this.player.seek(Number(time.dataset.seek) / 1000);
+      this.player.sound.play();
+    } else if (word && getSelection()?.isCollapsed) {
+      this.player.seek(Number(word.dataset.start) / 1000);
+    }
+  };
+
+  /** @param {MouseEvent} event */
+  #press = (event) => {
+    const button = /** @type {HTMLElement | null} */ (/** @type {Element} */ (event.target).closest('[data-do]'));
+    if (button) this.player.do(button.dataset.do ?? '');
+  };
+
+  /** @param {Event} event */
+  #drag = (event) => {
+    const { dial } = this.player;
+    const pointer = /** @type {PointerEvent} */ (event);
+    if (pointer.type === 'pointerdown') dial.scrub.setPointerCapture(pointer.pointerId);
+    if (pointer.buttons & 1) this.player.seek(dial.under(pointer));
+  };
+
+  /** @param {KeyboardEvent} event */
+  #key = (event) => {
+    const { field, button, dialog } = focusOf(document.activeElement);
+    if (event.ctrlKey || event.metaKey || event.altKey || field || dialog || event.isComposing) return;
+    const slides = document.activeElement === this.player.dial.scrub;
+    if (SCROLLING.has(event.key) && !slides) this.player.wander();
+    const single = this.singleKeys && !(button && event.key === ' ') ? KEYS[event.key.toLowerCase()] : undefined;
+    const does = (slides && SLIDING[event.key]) || single;
+    if (!does) return;
+    event.preventDefault();
+    this.player.do(does);
+  };
+}
+
 class Player extends HTMLElement {
   #over = new AbortController();
   #drawing = 0;
@@ -66,9 +126,12 @@ class Player extends HTMLElement {
     this.sound = new Sound(audio, Number(this.querySelector('.scrub')?.ariaValueMax));
     this.reader = text.reader;
     this.dial = new Dial(this, this.sound);
-    this.singleKeys = new Choices({ singleKeys: document.body.dataset.singleKeys }).all.singleKeys;
     this.#over = new AbortController();
-    this.#listen(audio, text, { signal: this.#over.signal });
+    const until = { signal: this.#over.signal };
+    for (const name of CHANGES) audio.addEventListener(name, this.#step, until);
+    document.addEventListener('htmx:load', this.#more, until);
+    addEventListener('hashchange', this.#jump, until);
+    new Hands(this).listen(text, until);
     this.#jump();
     this.#step();
   }
@@ -77,18 +140,6 @@ class Player extends HTMLElement {
     this.#over.abort();
     cancelAnimationFrame(this.#drawing);
     this.dial?.wave.stop();
-  }
-
-  /** @param {HTMLAudioElement} audio @param {HTMLElement} text @param {AddEventListenerOptions} until */
-  #listen(audio, text, until) {
-    for (const name of ['play', 'pause', 'seeking', 'durationchange', 'ratechange', 'ended']) audio.addEventListener(name, this.#step, until);
-    for (const name of ['wheel', 'touchmove']) addEventListener(name, this.#wander, { ...until, passive: true });
-    for (const name of ['pointerdown', 'pointermove']) this.dial.scrub.addEventListener(name, this.#drag, until);
-    this.addEventListener('click', this.#press, until);
-    document.addEventListener('keydown', this.#key, until);
-    document.addEventListener('htmx:load', this.#more, until);
-    text.addEventListener('click', this.#read, until);
-    addEventListener('hashchange', this.#jump, until);
   }
 
   #step = () => {
@@ -109,69 +160,26 @@ class Player extends HTMLElement {
     else this.reader.mark(now * 1000);
   };
 
+  #jump = () => {
+    const seconds = asked(location.hash);
+    if (seconds !== null) this.seek(seconds);
+  };
+
   /** @param {number} seconds */
-  #seek(seconds) {
+  seek(seconds) {
     this.reader.following = true;
     this.sound.seek(seconds);
   }
 
-  #jump = () => {
-    const seconds = asked(location.hash);
-    if (seconds !== null) this.#seek(seconds);
-  };
-
-  #wander = () => {
+  /** The reader looks elsewhere: while it plays, the text stays there. */
+  wander() {
     this.reader.following = this.sound.paused && this.reader.following;
     this.#step();
-  };
+  }
 
-  /** A click in the text: a time plays from there, a word moves there. @param {MouseEvent} event */
-  #read = (event) => {
-    const target = /** @type {HTMLElement} */ (event.target);
-    const time = /** @type {HTMLElement | null} */ (target.closest('[data-seek]'));
-    const word = /** @type {HTMLElement | null} */ (target.closest('.w, .s'));
-    if (time) {
-      event.preventDefault();
-      this.#seek(Number(time.dataset.seek) / 1000);
-      this.sound.play();
-    } else if (word && getSelection()?.isCollapsed) {
-      this.#seek(Number(word.dataset.start) / 1000);
-    }
-  };
-
-  /** @param {MouseEvent} event */
-  #press = (event) => {
-    const button = /** @type {HTMLElement | null} */ (/** @type {Element} */ (event.target).closest('[data-do]'));
-    if (button) this.#do(button.dataset.do ?? '');
-  };
-
-  /** @param {Event} event */
-  #drag = (event) => {
-    const pointer = /** @type {PointerEvent} */ (event);
-    if (pointer.type === 'pointerdown') this.dial.scrub.setPointerCapture(pointer.pointerId);
-    if (pointer.buttons & 1) this.#seek(this.dial.under(pointer));
-  };
-
-  /** @param {KeyboardEvent} event */
-  #key = (event) => {
-    const { field, button, dialog } = focusOf(document.activeElement);
-    if (event.ctrlKey || event.metaKey || event.altKey || field || dialog || event.isComposing) return;
-    if (SCROLLING.has(event.key) && document.activeElement !== this.dial.scrub) this.#wander();
-    const slides = document.activeElement === this.dial.scrub ? SLIDING[event.key] : undefined;
-    const does = slides ?? (this.singleKeys && !(button && event.key === ' ') ? KEYS[event.key.toLowerCase()] : undefined);
-    if (!does) return;
-    event.preventDefault();
-    this.#do(does);
-  };
-
-  /** @param {string} what */
-  #do(what) {
-    const { sound } = this;
-    if (what === 'play') sound.toggle();
-    if (what === 'follow') this.reader.show();
-    if (what in JUMPS) this.#seek(JUMPS[what] === null ? sound.length : JUMPS[what] === 0 ? 0 : sound.now + JUMPS[what]);
-    if (what === 'faster' || what === 'slower') sound.rate = otherRate(sound.rate, what === 'faster' ? 1 : -1);
-    if (what === 'rate') sound.rate = sound.rate >= 2 ? 0.75 : otherRate(sound.rate, 1);
+  /** @param {string} what one of DEEDS */
+  do(what) {
+    DEEDS[what]?.(this, this.sound);
     this.#step();
   }
 }
@@ -180,7 +188,19 @@ class Player extends HTMLElement {
 const KEYS = { ' ': 'play', k: 'play', arrowleft: 'back', arrowright: 'forward', ',': 'slower', '.': 'faster' };
 /** @type {Record<string, string>} */
 const SLIDING = { ArrowLeft: 'back', ArrowDown: 'back', ArrowRight: 'forward', ArrowUp: 'forward', PageDown: 'far-back', PageUp: 'far-forward', Home: 'start', End: 'end' };
-/** @type {Record<string, number | null>} */
-const JUMPS = { back: -BACK, forward: BACK, 'far-back': -FAR, 'far-forward': FAR, start: 0, end: null };
+/** @type {Record<string, (player: Player, sound: Sound) => void>} */
+const DEEDS = {
+  play: (_, sound) => sound.toggle(),
+  follow: (player) => player.reader.show(),
+  back: (player, { now }) => player.seek(now - BACK),
+  forward: (player, { now }) => player.seek(now + BACK),
+  'far-back': (player, { now }) => player.seek(now - FAR),
+  'far-forward': (player, { now }) => player.seek(now + FAR),
+  start: (player) => player.seek(0),
+  end: (player, { length }) => player.seek(length),
+  slower: (_, sound) => { sound.rate = otherRate(sound.rate, -1); },
+  faster: (_, sound) => { sound.rate = otherRate(sound.rate, 1); },
+  rate: (_, sound) => { sound.rate = sound.rate >= 2 ? 0.75 : otherRate(sound.rate, 1); },
+};
 
 customElements.define('mem-player', Player);

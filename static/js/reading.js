@@ -45,30 +45,20 @@ export function lastAtOrBefore(starts, value) {
 /** How long a word stays marked after its segment has ended. */
 const LINGER = 300;
 
-/** Marks what is being said, and keeps it in sight until the reader scrolls away. */
-export class Reader {
-  /** @type {HTMLElement[]} */ #segments = [];
-  /** @type {number[]} */ #starts = [];
-  /** @type {Element | null} */ #word = null;
-  #stale = true;
-  following = true;
-
-  /** @param {HTMLElement} root */
-  constructor(root) {
+/** Gives the words of paragraphs a place of their own once they come into sight, and says when paragraphs come. */
+class Sight {
+  /** @param {HTMLElement} root @param {() => void} changed */
+  constructor(root, changed) {
     this.root = root;
     this.seen = new IntersectionObserver((turns) => {
       for (const turn of turns) if (turn.isIntersecting) this.#spread(turn.target);
     }, { rootMargin: '50%' });
-    this.changes = new MutationObserver((records) => {
-      if (records.some(({ addedNodes }) => [...addedNodes].some((node) => node instanceof HTMLElement && node.matches('.turn')))) this.refresh();
-    });
+    this.changes = new MutationObserver(changed);
     this.changes.observe(root, { childList: true });
-    this.refresh();
   }
 
-  /** Paragraphs came or went. */
-  refresh() {
-    this.#stale = true;
+  /** Watch the paragraphs that came. */
+  look() {
     for (const turn of this.root.querySelectorAll('.turn:not([data-seen])')) {
       turn.setAttribute('data-seen', '');
       this.seen.observe(turn);
@@ -80,17 +70,47 @@ export class Reader {
     this.changes.disconnect();
   }
 
+  /** @param {Element} turn */
+  #spread(turn) {
+    this.seen.unobserve(turn);
+    for (const segment of turn.querySelectorAll('.s')) spread(/** @type {HTMLElement} */ (segment));
+  }
+}
+
+/** Marks what is being said, and keeps it in sight until the reader scrolls away. */
+export class Reader {
+  /** @type {HTMLElement[]} */ #segments = [];
+  /** @type {number[]} */ #starts = [];
+  /** @type {Element | null} */ #word = null;
+  following = true;
+
+  /** @param {HTMLElement} root */
+  constructor(root) {
+    this.root = root;
+    this.sight = new Sight(root, () => this.refresh());
+    this.refresh();
+  }
+
+  /** Paragraphs came or went. */
+  refresh() {
+    this.sight.look();
+    this.#segments = [...this.root.querySelectorAll('.s')];
+    this.#starts = this.#segments.map((segment) => Number(segment.dataset.start));
+  }
+
+  stop() {
+    this.sight.stop();
+  }
+
   /** Where the loaded text ends. */
   get end() {
-    this.#index();
     return Number(this.#segments.at(-1)?.dataset.end ?? 0);
   }
 
   /** Mark what is said at this time. @param {number} ms */
   mark(ms) {
-    this.#index();
     const segment = this.#segments[lastAtOrBefore(this.#starts, ms)];
-    const said = segment && ms <= Number(segment.dataset.end) + LINGER ? this.#wordAt(segment, ms) : null;
+    const said = segment && ms <= Number(segment.dataset.end) + LINGER ? wordAt(segment, ms) : null;
     if (said === this.#word) return;
     this.#word?.classList.remove('at');
     said?.classList.add('at');
@@ -100,7 +120,7 @@ export class Reader {
       turn?.classList.add('now');
     }
     this.#word = said;
-    if (said && this.following) this.#keepInSight(said);
+    if (said && this.following) keepInSight(said);
   }
 
   /** Scroll to what is being said, wherever the reader is. */
@@ -108,34 +128,21 @@ export class Reader {
     this.following = true;
     this.#word?.scrollIntoView({ block: 'center', behavior: behavior() });
   }
+}
 
-  #index() {
-    if (!this.#stale) return;
-    this.#segments = [...this.root.querySelectorAll('.s')];
-    this.#starts = this.#segments.map((segment) => Number(segment.dataset.start));
-    this.#stale = false;
-  }
+/** @param {HTMLElement} segment @param {number} ms @returns {Element | null} */
+function wordAt(segment, ms) {
+  spread(segment);
+  const words = [...segment.querySelectorAll('.w')];
+  const starts = words.map((word) => Number(/** @type {HTMLElement} */ (word).dataset.start));
+  return words[Math.max(lastAtOrBefore(starts, ms), 0)] ?? null;
+}
 
-  /** @param {HTMLElement} segment @param {number} ms */
-  #wordAt(segment, ms) {
-    spread(segment);
-    const words = [...segment.querySelectorAll('.w')];
-    const starts = words.map((word) => Number(/** @type {HTMLElement} */ (word).dataset.start));
-    return words[Math.max(lastAtOrBefore(starts, ms), 0)] ?? null;
-  }
-
-  /** @param {Element} turn */
-  #spread(turn) {
-    this.seen.unobserve(turn);
-    for (const segment of turn.querySelectorAll('.s')) spread(/** @type {HTMLElement} */ (segment));
-  }
-
-  /** @param {Element} word */
-  #keepInSight(word) {
-    const { top, bottom } = word.getBoundingClientRect();
-    if (top < innerHeight * 0.1 || bottom > innerHeight * 0.72) {
-      word.scrollIntoView({ block: 'center', behavior: behavior() });
-    }
+/** @param {Element} word */
+function keepInSight(word) {
+  const { top, bottom } = word.getBoundingClientRect();
+  if (top < innerHeight * 0.1 || bottom > innerHeight * 0.72) {
+    word.scrollIntoView({ block: 'center', behavior: behavior() });
   }
 }
 

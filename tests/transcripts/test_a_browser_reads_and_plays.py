@@ -208,7 +208,7 @@ def test_a_title_is_changed_in_place(driven: Driven, seeded: tuple[RunningServer
     page.get_by_role("textbox", name="Title").fill("A Tale, <b>renamed</b>")
     page.keyboard.press("Enter")
     page.get_by_role("heading", level=1, name="A Tale, <b>renamed</b>").wait_for()
-    assert page.evaluate("() => document.activeElement.id") == "title"
+    wait(lambda: page.evaluate("() => document.activeElement.id") == "title", "the focus on the title")
     page.reload()
     page.get_by_role("heading", level=1, name="A Tale, <b>renamed</b>").wait_for()
 

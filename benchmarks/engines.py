@@ -24,16 +24,16 @@ sys.path.insert(0, str(ROOT))
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "memweb.settings")
 os.environ.setdefault("MEMWEB_DATA_DIR", tempfile.mkdtemp(prefix="memweb-engines-"))
 
-import django  # noqa: E402
-import numpy as np  # noqa: E402
-import psutil  # noqa: E402
+import django
+import numpy as np
+import psutil
 
 django.setup()
 
-from memweb.engines import batch, live, pool, registry, weights  # noqa: E402
-from memweb.engines.errors import AtCapacity  # noqa: E402
-from memweb.speech.events import Failed, Final, Partial  # noqa: E402
-from tests.wer import pooled, wer  # noqa: E402
+from memweb.engines import batch, live, pool, registry, weights
+from memweb.engines.errors import AtCapacity
+from memweb.speech.events import Failed, Final, Partial
+from tests.wer import pooled, wer
 
 CHUNK = 3200
 SECOND = 32_000

@@ -1,4 +1,4 @@
-"""What a live source can say. A dialect turns a provider's messages into these; the fold turns these into a transcript."""
+"""What a live source can say. A dialect makes these of a provider's messages; the fold makes a transcript of these."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ async def test_a_process_long_unused_gives_its_memory_back(monkeypatch: pytest.M
     monkeypatch.setattr(pool, "UNUSED_S", 0)
     await stream.close()
     async with asyncio.timeout(30):
-        while pool.current().workers:  # noqa: ASYNC110 - nothing tells when a process has been retired
+        while pool.current().workers:
             await asyncio.sleep(0.05)
     monkeypatch.undo()
     again = await live.open_stream("en")

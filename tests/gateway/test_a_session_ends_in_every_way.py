@@ -195,7 +195,7 @@ async def test_a_client_that_does_not_read_is_cut_in_words(monkeypatch: pytest.M
     client.say(SECOND)
     await asyncio.sleep(0)
     async with asyncio.timeout(10):
-        while not client.engine.closed:  # noqa: ASYNC110
+        while not client.engine.closed:
             await asyncio.sleep(0.01)
         client.reads.set()
     await client.over()
@@ -234,7 +234,7 @@ async def test_a_database_that_is_away_cuts_nobody(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(seating, "_allowed", away)
     client = Client("assemblyai", ScriptedEngine())
     async with asyncio.timeout(10):
-        while len(asked) < 3:  # noqa: ASYNC110
+        while len(asked) < 3:
             await asyncio.sleep(0.01)
     assert not client.session.done()
     client.leave()

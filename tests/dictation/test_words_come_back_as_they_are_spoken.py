@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+from pathlib import Path
+
 import pytest
 
-from tests.dictation.evidence import assert_whole, kept_text, record_of
+from tests.dictation.evidence import assert_whole, environment, kept_text, record_of
 from tests.page_client import PageClient
 from tests.running import RunningServer
 from tests.upstream_simulator import Simulator, numbers_in
@@ -103,3 +106,17 @@ async def test_a_finished_dictation_goes_on_when_more_is_said(
         await later.until(lambda: "f17" in later.text, "the later words")
         await later.ended()
     assert_whole(heard_server, later)
+
+
+async def test_the_same_under_uvicorn(tmp_path: Path, simulator: Simulator) -> None:
+    with RunningServer(tmp_path, env=environment(simulator), server="uvicorn") as server:
+        async with PageClient(server, server.sign_in()) as page:
+            await page.record(20)
+            recording = asyncio.create_task(page.record(20))
+            await asyncio.to_thread(server.kill)
+            await asyncio.to_thread(server.start)
+            await recording
+            page.cut()
+            await page.record(10)
+            await page.ended()
+        assert_whole(server, page)

@@ -143,7 +143,7 @@ class Page {
 
   key(event) {
     const action = meaning(event, { ...focusOf(document.activeElement), singleKeys: this.choices.all.singleKeys });
-    if (!action || (action !== 'keys' && event.target.closest?.('dialog'))) return;
+    if (!action) return;
     event.preventDefault();
     this.act(action);
   }

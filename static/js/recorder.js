@@ -8,20 +8,17 @@ import { readHeader, SAMPLES_PER_MS, wavOf } from './frames.js';
 import { clock, holdSession, socketOf } from './line.js';
 import { Microphone, reasonOf } from './microphone.js';
 import { Uplink } from './uplink.js';
-import { uuid7 } from './words.js';
+import { FRAMES_PER_MINUTE, roomFor, uuid7 } from './words.js';
 
 const SIGNED_OUT = {
   code: 'signed_out',
   message: 'You are signed out. Recording goes on and is kept on this device.',
   action: 'sign-in',
 };
+const UNSENT = { code: 'unsent', message: 'Half an hour waits unsent on this device. It is kept. Please look after the line.' };
 const MUTED = { code: 'muted', message: 'The system has muted the microphone.' };
 /** Below this a frame is silence: about -46 dB. */
 const QUIET_PEAK = 0.005;
-const FRAMES_PER_MINUTE = 600;
-export const WARN_UNSENT = 30 * FRAMES_PER_MINUTE;
-export const MOST_UNSENT = 120 * FRAMES_PER_MINUTE;
-const MOST_QUOTA = 0.8;
 const REFUSALS = { 4401: 'signed_out', 4403: 'foreign', 4404: 'foreign', 4409: 'taken', 4413: 'refused' };
 /** Problems that may be over once the line is tried again. */
 const OF_THE_LINE = new Set(['signed_out', 'taken', 'refused', 'hole']);
@@ -243,23 +240,16 @@ export class Recorder {
     facts.heard ||= peak >= QUIET_PEAK;
     this.#uplink.frame(buffer);
     this.on.level(peak);
-    this.#guardRoom(this.#uplink.session.made);
+    this.#guardRoom();
     this.on.change();
   }
 
-  async #guardRoom(made) {
+  async #guardRoom() {
     const { unsent } = this.facts;
-    if (unsent >= MOST_UNSENT) return this.#stop('long_unsent');
-    if (unsent === WARN_UNSENT) {
-      this.#change({ trouble: { message: 'Half an hour waits unsent on this device. It is kept; please look after the line.' } });
-    }
-    if (made % FRAMES_PER_MINUTE !== 0 || unsent < FRAMES_PER_MINUTE) return undefined;
-    const { usage = 0, quota = Infinity } = (await navigator.storage?.estimate?.()) ?? {};
-    return usage > MOST_QUOTA * quota ? this.#stop('local_full') : undefined;
-  }
-
-  async #stop(code) {
-    if (this.facts.phase === 'recording') await this.#standDown({ code });
+    const looks = unsent > 0 && unsent % FRAMES_PER_MINUTE === 0;
+    const room = roomFor(unsent, looks ? await navigator.storage?.estimate?.() : {});
+    if (room === 'warn') this.#change({ trouble: UNSENT });
+    else if (room && this.facts.phase === 'recording') await this.#standDown({ code: room });
   }
 
   /** Stop listening; the session stays, and what was said with it. */

@@ -16,7 +16,6 @@ export class View {
   #does = '';
   #state = '';
   #words = 0;
-  #interimStart = 0;
 
   /** @param {(action: string) => void} act what a note's button asks for */
   constructor(act) {
@@ -61,7 +60,7 @@ export class View {
 
   #clocks({ capturedMs, safeMs, transcribedMs, cost, keeps }) {
     const parts = [`captured ${clock(capturedMs)}`, `safe ${clock(safeMs)}`, `transcribed ${clock(transcribedMs)}`];
-    if (cost !== null) parts.push(`cost $${cost}`);
+    if (cost !== null) parts.push(`cost ${cost}`);
     if (!keeps) parts.push('this browser keeps nothing');
     say($('clocks'), parts.join(' · '));
   }
@@ -77,7 +76,6 @@ export class View {
   }
 
   partial({ text, start_ms: start }) {
-    this.#interimStart = start;
     say($('interim'), text);
     $('interim').classList.toggle('new', this.#opensParagraph($('log').lastElementChild, start));
     if (text) this.follow.grew();

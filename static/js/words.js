@@ -27,6 +27,23 @@ export function uuid7(ms, random) {
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-7${hex.slice(13, 16)}-${variant}${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
 }
 
+export const FRAMES_PER_MINUTE = 600;
+const WARN_UNSENT = 30 * FRAMES_PER_MINUTE;
+const MOST_UNSENT = 120 * FRAMES_PER_MINUTE;
+const MOST_QUOTA = 0.8;
+
+/**
+ * Whether this device should keep more unsent sound. Nothing is ever dropped: recording stops instead.
+ * @param {number} unsent frames
+ * @param {{usage?: number, quota?: number}} storage bytes, where known
+ * @returns {'' | 'warn' | 'long_unsent' | 'local_full'} the last two are codes of PROBLEMS
+ */
+export function roomFor(unsent, { usage = 0, quota = Infinity } = {}) {
+  if (unsent >= MOST_UNSENT) return 'long_unsent';
+  if (usage > MOST_QUOTA * quota) return 'local_full';
+  return unsent === WARN_UNSENT ? 'warn' : '';
+}
+
 /** What stops a dictation: heading, detail, sentence, and one action {label, does}. */
 export const PROBLEMS = {
   denied: ['No microphone', 'Blocked', 'Your browser blocked the microphone.', 'How to allow it', 'help'],

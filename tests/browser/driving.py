@@ -24,6 +24,7 @@ from tests.running import RunningServer
 
 RATE = 48_000
 PATIENCE = 60.0
+RECORDING = ("listening", "silence", "catching_up")
 _FLAGS = (
     "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage",
@@ -76,9 +77,10 @@ class Driven:
     context: BrowserContext
     page: Page
     server: RunningServer
-    made: dict[int, bytes] = field(default_factory=dict)
+    made: dict[int, bytes] = field(default_factory=dict, repr=False)
     """Every frame the page kept, by number, as the browser's storage got it."""
     errors: list[str] = field(default_factory=list)
+    """What failed in the page's scripts, or was stopped by the content policy."""
 
     def sign_in(self) -> None:
         """A fresh session of the owner, as a cookie of this browser."""
@@ -210,10 +212,12 @@ def browser(
         driven = Driven(context, page, server)
         driven.sign_in()
         page.on("pageerror", lambda error: driven.errors.append(str(error)))
+        page.on("console", lambda said: "Content Security" in said.text and driven.errors.append(said.text))
         context.expose_binding("testsFrame", lambda _source, frame: _keep(driven, frame))
         context.add_init_script(_LISTEN)
         try:
             yield driven
+            assert not driven.errors, f"the page's scripts failed: {driven.errors}"
         finally:
             with contextlib.suppress(Exception):  # a browser that was killed cannot be closed
                 context.close()

@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Route
 
 from memweb.speech import frames
-from tests.browser.driving import Driven, assert_one_recording, browser, frames_of, spool, wait
+from tests.browser.driving import RECORDING, Driven, assert_one_recording, browser, frames_of, spool, wait
 from tests.running import ROOT, RunningServer
 
 pytestmark = [pytest.mark.browser, pytest.mark.process]
@@ -37,7 +37,7 @@ def test_a_killed_server_costs_nothing(server: RunningServer, two_cities: Path) 
     with browser(server, two_cities) as driven:
         driven.open()
         driven.press("Start dictating")
-        driven.wait_for_state("listening")
+        driven.wait_for_state(*RECORDING)
         driven.wait_for_frames(20)
         server.kill()
         driven.wait_for_state("reconnecting")
@@ -45,7 +45,7 @@ def test_a_killed_server_costs_nothing(server: RunningServer, two_cities: Path) 
         assert "kept safely on this device" in driven.page.locator("#note").inner_text()
         driven.wait_for_frames(len(driven.made) + 20)
         server.start()
-        driven.wait_for_state("listening", "silence", "catching_up")
+        driven.wait_for_state(*RECORDING)
         assert len(finish(driven)) >= 40
 
 
@@ -53,13 +53,13 @@ def test_a_lost_network_costs_nothing(server: RunningServer, two_cities: Path) -
     with browser(server, two_cities) as driven:
         driven.open()
         driven.press("Start dictating")
-        driven.wait_for_state("listening")
+        driven.wait_for_state(*RECORDING)
         driven.wait_for_frames(15)
         driven.context.set_offline(True)
         driven.wait_for_state("reconnecting")
         driven.wait_for_frames(len(driven.made) + 15)
         driven.context.set_offline(False)
-        driven.wait_for_state("listening", "silence", "catching_up")
+        driven.wait_for_state(*RECORDING)
         finish(driven)
 
 
@@ -68,7 +68,7 @@ def test_a_reload_costs_nothing_and_the_recording_goes_on(server: RunningServer,
         page = driven.open()
         page.on("dialog", lambda dialog: dialog.accept())
         driven.press("Start dictating")
-        driven.wait_for_state("listening")
+        driven.wait_for_state(*RECORDING)
         driven.wait_for_frames(20)
         page.reload()
         page.wait_for_selector("body[data-ready]")
@@ -94,7 +94,7 @@ def test_a_killed_browser_loses_at_most_the_frame_in_hand(
             driven.context.route("**/js/store*.js", _forget)
         driven.open()
         driven.press("Start dictating")
-        driven.wait_for_state("listening")
+        driven.wait_for_state(*RECORDING)
         driven.wait_for_frames(10)
         session = driven.session()
         server.kill()

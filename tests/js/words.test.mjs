@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { meaning } from '../../static/js/shortcuts.js';
 import { bytesOf, readHeader, wavOf } from '../../static/js/frames.js';
 import { Framer } from '../../static/js/pcm-worklet.js';
-import { clock, countWords, pageState, PROBLEMS, span, uuid7 } from '../../static/js/words.js';
+import { clock, countWords, pageState, PROBLEMS, roomFor, span, uuid7 } from '../../static/js/words.js';
 
 const facts = (more) => ({
   phase: 'recording', problem: null, trouble: null, device: '', line: true, everUp: true, server: 'listening', note: '',
@@ -108,4 +108,12 @@ test('a WAV holds the samples of the frames and nothing else', async () => {
   assert.equal(wav.getUint32(40, true), 4000);
   assert.equal(wav.getInt16(44 + 3998, true), 8192);
   assert.deepEqual(frames.map((frame) => readHeader(frame).samples), [1600, 400]);
+});
+
+test('unsent sound is warned about once at half an hour, and recording stops at two hours or a nearly full device', () => {
+  assert.deepEqual([17_999, 18_000, 18_001, 71_999].map((unsent) => roomFor(unsent)), ['', 'warn', '', '']);
+  assert.equal(roomFor(72_000), 'long_unsent');
+  assert.equal(roomFor(600, { usage: 81, quota: 100 }), 'local_full');
+  assert.equal(roomFor(600, { usage: 80, quota: 100 }), '');
+  for (const code of ['long_unsent', 'local_full']) assert.ok(PROBLEMS[code]);
 });

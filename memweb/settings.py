@@ -262,5 +262,6 @@ KNOWN_SETTINGS = {name for name in env._fields if name.startswith("MEMWEB_")} | 
     "MEMWEB_VENV",  # read by `run`
     "MEMWEB_PYTHON",  # read by `run`
     "MEMWEB_CHROMIUM",  # read by the tests
+    "MEMWEB_DRILLS",  # read by the tests: how often each random drill strikes
     "MEMWEB_SUPERVISOR",  # set by `up` for its children
 }

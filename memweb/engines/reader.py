@@ -1,10 +1,10 @@
 """Whole recordings in a process of their own: `python -m memweb.engines.reader`.
 
 The child leads: it asks for audio and waits for leave after every line, so that the parent can hold it while live work
-is late, and neither can fill the other's pipe.
+is late, and neither can fill the other's pipe. Each frame of the child's answers one of the parent's.
 
 In:  hello{model_dir,threads,language,path?} audio{}+pcm end{} go{}
-Out: ready{engine} more{} line{...,total_ms?} at{ms,total_ms?} done{} broken{kind,message}
+Out: more{} line{...,total_ms?} at{ms,total_ms?} done{} broken{kind,message}
 """
 
 from __future__ import annotations
@@ -29,7 +29,8 @@ BLOCK = 120 * RATE
 SEARCH = 20 * RATE
 """A block is cut at the quietest moment of its last samples."""
 _QUIET = RATE // 5
-NICENESS = 19
+NICENESS = 10
+"""Live work weighs ten times as much; still enough to get on beside a busy neighbour."""
 
 
 def blocks(pieces: Iterable[bytes]) -> Iterator[tuple[int, Samples]]:
@@ -104,7 +105,6 @@ class Reader:
     def _read(self, hello: wire.Head) -> None:
         pieces, total = decoded(hello["path"]) if hello.get("path") else (self._asked(), None)
         lines = _whisper(hello, pieces) if hello.get("model_dir") else _moonshine(pieces)
-        self._send({"t": "ready"})
         for line in lines:
             if isinstance(line, Line):
                 self._send({"t": "line", "total_ms": total} | asdict(line))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from memweb.engines import batch, live
+from memweb.engines.moonshine import MoonshineEar, NativeLine
 from memweb.engines.protocol import Line
 from memweb.engines.stray import is_stray
 from tests.engines.conftest import SECOND, Clip, Heard, listen, speak, transcribed
@@ -78,3 +79,25 @@ def test_a_line_without_a_letter_is_no_line(text: str) -> None:
 @pytest.mark.parametrize("text", ["Yes.", "No.", "Okay.", "I", "You", "Uh", "7", "好"])
 def test_a_line_with_a_word_is_never_taken_away(text: str) -> None:
     assert not is_stray(Line(text, 0, 300, True))
+
+
+def _line(first_ms: int, last_ms: int, *, after_ms: int) -> Line:
+    """The line a native one becomes when the line before it ended at `after_ms`."""
+    ear = MoonshineEar.__new__(MoonshineEar)
+    ear._base, ear._ended = 0, after_ms * 16
+    return ear._placed(NativeLine(first_ms * 16, last_ms * 16, complete=True, text="Yes."))
+
+
+def test_the_echo_of_a_forced_cut_is_no_line() -> None:
+    """As it came: a line cut at 22.368 s, then "Yes." from 21.888 to 22.496 s, where nobody had said it."""
+    assert is_stray(_line(21_888, 22_496, after_ms=22_368))
+
+
+def test_a_line_that_reaches_back_keeps_its_words_and_begins_where_the_last_one_ended() -> None:
+    line = _line(21_888, 23_100, after_ms=22_368)
+    assert (line.text, line.start_ms, line.end_ms) == ("Yes.", 22_368, 23_100)
+    assert line.words[0].start_ms == 22_368
+
+
+def test_a_short_line_after_a_pause_keeps_its_words() -> None:
+    assert _line(23_000, 23_300, after_ms=22_368).text == "Yes."

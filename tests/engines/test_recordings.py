@@ -176,3 +176,25 @@ def test_without_whisper_recordings_are_english_only_and_other_languages_are_ref
         registry.live("en")
     with pytest.raises(EngineMissing, match="No speech engine"):
         batch.engine_name()
+
+
+def test_the_caller_hears_that_work_goes_on_while_the_engine_thinks(
+    two_cities: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that a lease can be renewed on a machine too busy for a line in its time."""
+    monkeypatch.setattr(batch, "SIGN_OF_LIFE_S", 0.05)
+    before_words: list[int] = []
+    found = batch.transcribe([two_cities[: 12 * SECOND]], "en", before_words.append)
+    next(found)
+    assert before_words.count(0) >= 3
+    found.close()  # type: ignore[attr-defined]
+
+
+def test_an_engine_that_hangs_fails_the_job(two_cities: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = batch.transcribe([two_cities], "en")
+    next(found)
+    _child().send_signal(signal.SIGSTOP)
+    monkeypatch.setattr(batch, "SILENT_S", 0.2)
+    monkeypatch.setattr(batch, "SIGN_OF_LIFE_S", 0.1)
+    with pytest.raises(EngineFailed, match="stopped answering"):
+        list(found)

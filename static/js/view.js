@@ -24,8 +24,10 @@ export class View {
     say($('today'), new Intl.DateTimeFormat(undefined, { weekday: 'long', day: 'numeric', month: 'long' }).format());
   }
 
+  /** What is settled so far, in its paragraphs. */
   get text() {
-    return [...$('log').children].map((p) => p.textContent.trim()).join(' ').trim();
+    const phrases = [...$('log').children].map((p) => (p.classList.contains('new') ? '\n\n' : ' ') + p.textContent.trim());
+    return phrases.join('').trim();
   }
 
   get isEmpty() {
@@ -58,11 +60,12 @@ export class View {
     this.#does = note.does;
   }
 
-  #clocks({ capturedMs, safeMs, transcribedMs, cost, keeps }) {
+  #clocks({ capturedMs, safeMs, transcribedMs, cost, engine, keeps }) {
     const parts = [`captured ${clock(capturedMs)}`, `safe ${clock(safeMs)}`, `transcribed ${clock(transcribedMs)}`];
     if (cost !== null) parts.push(`cost ${cost}`);
     if (!keeps) parts.push('this browser keeps nothing');
     say($('clocks'), parts.join(' · '));
+    say($('engine'), engine);
   }
 
   /** One more bar of the level. @param {number} peak 0 to 1 */

@@ -13,20 +13,19 @@ import time
 from datetime import UTC, datetime
 from uuid import UUID
 
-from django.core.exceptions import ObjectDoesNotExist
 from django.utils import timezone
 
-from memweb.dictation import fragments, reading
+from memweb.dictation import reading
+from memweb.dictation.finals import Finals
 from memweb.dictation.page import FLOODING, MOST_IGNORED, NOT_YOURS, RESTARTING, SILENT_SECONDS, TAKEN_OVER, Page
 from memweb.dictation.reading import Known, read
 from memweb.dictation.rebuild import keep_count, open_spool
 from memweb.dictation.recording import Spool, Spooler, Taken
 from memweb.dictation.relay import Relay
+from memweb.speech import actions as act
 from memweb.speech import events, frames, session
 from memweb.speech.dialects import PROVIDERS
-from memweb.speech.transcript import Segment
 from transcripts import services, writer
-from transcripts.models import Segment as Row
 
 logger = logging.getLogger("memweb.dictation")
 
@@ -34,7 +33,6 @@ ATTEND_SECONDS = 5.0
 HOLE_SECONDS = 1.0
 FLUSH_SECONDS = 0.5
 DISK = "This server's disk takes no more. Your browser keeps the recording; free some space and it goes on by itself."
-DATABASE = "The database does not answer. Sound is kept; words appear when it is back."
 DELETED = "This dictation was deleted from the library. Start a new one."
 OVER = ("finishing", "ready", "failed")
 
@@ -50,16 +48,14 @@ class Dictation:
         self.page: Page | None = None
         self.ended = asyncio.Event()
         self.left_at = time.monotonic()
-        # Grows with every change of the log; a new process begins elsewhere, so that pages ask for the whole.
-        self.revision = 0 if known.status == "new" else int(time.time())
+        self.finals = Finals(self, revision=0 if known.status == "new" else int(time.time()))
         self._relay: Relay | None = None
         self._session: session.LiveSession | None = None
         self._finish_at: int | None = None
         self._ending = False
         self._trouble_told = False
-        self._told: tuple[session.View, str | None] | None = None
+        self._told: tuple[act.View, str | None] | None = None
         self._told_at = self._attended_at = self._flushed_at = 0.0
-        self._taken_back: list[str] = []
         self._tasks: set[asyncio.Task[None]] = set()
 
     # --- pages come and go ------------------------------------------------------------------------------
@@ -76,7 +72,7 @@ class Dictation:
     def _greet(self, page: Page) -> None:
         state = self._session.view().state if self._session else "idle"
         status = "live" if self.status == "live" and not self._ending else self.status
-        page.say(frames.resume(next=self.spool.durable, revision=self.revision, state=state, status=status))
+        page.say(frames.resume(next=self.spool.durable, revision=self.finals.revision, state=state, status=status))
 
     def lost(self, page: Page) -> None:
         """That socket is gone."""
@@ -85,8 +81,6 @@ class Dictation:
             self.left_at = time.monotonic()
             if self._session is not None:
                 self._do(self._session.leave(self.left_at))
-
-    # --- frames -----------------------------------------------------------------------------------------
 
     def hear(self, message: bytes, page: Page) -> None:
         """A frame of a live record. Raises frames.BadFrame."""
@@ -145,9 +139,9 @@ class Dictation:
             case frames.Title(title) if self.status != "new":
                 await writer.submit(services.rename, record_id=self.record_id, title=title, user_id=self.owner_id)
             case frames.Undo():
-                await self._undo()
+                await self.finals.undo()
             case frames.Redo():
-                await self._redo()
+                await self.finals.redo()
             case _:
                 pass  # a language while recording, or anything before there is a session: nothing to do
 
@@ -162,10 +156,10 @@ class Dictation:
                 self._do(self._session.start(now))
             else:
                 self._do(self._session.pause(now))  # what is handed over is transcribed; no microphone is awaited
-        if message.revision == self.revision:
-            page.revision = self.revision
+        if message.revision == self.finals.revision:
+            page.revision = self.finals.revision
         else:
-            self._refresh()
+            self.finals.refresh()
 
     async def _begin(self, message: frames.Open) -> None:
         """The first page with this id: make the record."""
@@ -221,27 +215,13 @@ class Dictation:
         self.spool.changed = self._on_disk
         self.known = await read(reading.look_up, self.record_id, self.owner_id)
         await self._listen()
-        self._refresh()
+        self.finals.refresh()
 
     async def _proceed(self, now: float) -> None:
         assert self._session is not None
-        if self._session.state is session.State.FAILED and self._relay is not None:
+        if self._session.state is act.State.FAILED and self._relay is not None:
             self._relay.gateway = await read(reading.gateway_of_user, self.owner_id)  # it may have been corrected
         self._do(self._session.proceed(now))
-
-    async def _undo(self) -> None:
-        key = await writer.submit(reading.take_back_last, record_id=self.record_id, user_id=self.owner_id)
-        if key is not None:
-            self._taken_back.append(key)
-            self._refresh(changed=True)
-
-    async def _redo(self) -> None:
-        if self._taken_back:
-            key = self._taken_back.pop()
-            await writer.submit(services.put_back, record_id=self.record_id, key=key, user_id=self.owner_id)
-            self._refresh(changed=True)
-
-    # --- the end --------------------------------------------------------------------------------------------
 
     @property
     def is_over(self) -> bool:
@@ -261,7 +241,7 @@ class Dictation:
         if self._ending or self.status == "new":
             return
         self._ending, self.status = True, "finishing"
-        self._spawn(self._finish())
+        self.spawn(self._finish())
 
     async def _finish(self) -> None:
         await writer.submit(services.begin_finishing, record_id=self.record_id)
@@ -284,8 +264,6 @@ class Dictation:
             self.page.say(frames.ended(url=f"/transcripts/{self.record_id}/"))
         self.ended.set()
 
-    # --- the session's actions ------------------------------------------------------------------------------
-
     def _on_opened(self, number: int) -> None:
         if self._session is not None:
             self._do(self._session.opened(number, time.monotonic()))
@@ -302,63 +280,36 @@ class Dictation:
         if self._session is not None and number == self._session.connection:
             self._do(self._session.block(blocked, time.monotonic()))
 
-    def _do(self, actions: list[session.Action]) -> None:
+    def _do(self, actions: list[act.Action]) -> None:
         relay = self._relay
         assert relay is not None
         for action in actions:
             match action:
-                case session.Send(start, end):
+                case act.Send(start, end):
                     relay.send(self.spool.read(start, end))
-                case session.Show(text, start_ms):
+                case act.Show(text, start_ms):
                     if self.page is not None:
                         self.page.update("partial", frames.partial(text=text, start_ms=start_ms))
-                case session.Save(segment, again):
-                    self._save(segment, again=again)
-                case session.Connect(number, offset_ms):
+                case act.Save(segment, again):
+                    self.finals.save(segment, again=again)
+                case act.Connect(number, offset_ms):
                     relay.connect(number, offset_ms)
-                case session.Close():
+                case act.Close():
                     relay.close()
-                case session.Commit():
+                case act.Commit():
                     relay.commit()
-                case session.End(form):
+                case act.End(form):
                     relay.end(form)
-                case session.Revise(key, speaker):
-                    self._revise(key, speaker)
-                case session.Fail(code, message):
+                case act.Revise(key, speaker):
+                    self.finals.revise(key, speaker)
+                case act.Fail(code, message):
                     self._tell_failure(code, message)
-                case session.Done():
-                    self._spawn(self._hand_over())
-                case session.Merge():
+                case act.Done():
+                    self.spawn(self._hand_over())
+                case act.Merge():
                     pass
 
-    def _revise(self, key: str, speaker: str | None) -> None:
-        future = writer.submit(services.revise_speaker, record_id=self.record_id, key=key, speaker=speaker)
-        future.add_done_callback(lambda done: done.exception())  # a label is not worth a failure
-
-    def _save(self, segment: Segment, *, again: bool) -> None:
-        """Saved before it is shown."""
-        future = writer.submit(services.save_final, record_id=self.record_id, segment=segment)
-        future.add_done_callback(lambda done: self._saved(done, segment, again=again))
-
-    def _saved(self, done: asyncio.Future[Row], segment: Segment, *, again: bool) -> None:
-        error = done.exception()
-        if isinstance(error, writer.WriterAway):
-            if self.page is not None:
-                self.page.say(frames.error(code="database", message=DATABASE))
-            self._save(segment, again=again)  # words are never given up
-            return
-        if isinstance(error, ObjectDoesNotExist):
-            self._deleted()
-            return
-        if error is not None:
-            logger.error("a final of dictation %s could not be kept", self.record_id, exc_info=error)
-            return
-        page, self.revision = self.page, self.revision + 1
-        if page is not None and page.revision is not None:
-            page.revision = self.revision
-            page.say(frames.html(revision=self.revision, html=fragments.final(segment, again=again)))
-
-    def _deleted(self) -> None:
+    def deleted(self) -> None:
         """The record was removed from the library while it was dictated."""
         if self._relay is not None:
             self._relay.close()
@@ -366,23 +317,6 @@ class Dictation:
         if self.page is not None:
             self.page.say(frames.error(code="not_yours", message=DELETED, fatal=True))
             self.page.close(NOT_YOURS)
-
-    def _refresh(self, *, changed: bool = False) -> None:
-        """Give the page the whole log."""
-        self.revision += changed
-        if self.page is not None:
-            self.page.revision = None
-            self._spawn(self._snapshot(self.page))
-
-    async def _snapshot(self, page: Page) -> None:
-        """What becomes final meanwhile is in the log or is asked for once more: nothing is shown twice."""
-        while True:
-            revision = self.revision
-            html = await read(fragments.log, self.record_id)
-            if revision == self.revision:
-                break
-        page.say(frames.html(revision=revision, html=html))
-        page.revision = revision
 
     # --- what the person is told ------------------------------------------------------------------------------
 
@@ -432,12 +366,10 @@ class Dictation:
             action = "settings" if code in ("auth", "input") else "retry"
             self.page.say(frames.error(code=code, message=message, action=action))
 
-    # --- life -------------------------------------------------------------------------------------------------
-
     @property
     def is_idle(self) -> bool:
         """Whether nothing goes on: no page, no connection, nothing being written."""
-        resting = self._session is None or self._session.state in (session.State.IDLE, session.State.FAILED)
+        resting = self._session is None or self._session.state in (act.State.IDLE, act.State.FAILED)
         return self.page is None and (resting or self.ended.is_set()) and not self._tasks and not self._ending_now
 
     @property
@@ -454,7 +386,7 @@ class Dictation:
         self.spool.changed = lambda: None
         self.spool.close()
 
-    def _spawn(self, work: object) -> None:
+    def spawn(self, work: object) -> None:
         task: asyncio.Task[None] = asyncio.get_running_loop().create_task(work)  # type: ignore[arg-type]
         self._tasks.add(task)
         task.add_done_callback(self._finished_task)

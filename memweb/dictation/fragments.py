@@ -16,6 +16,7 @@ def final(segment: Segment, *, again: bool) -> str:
     return render_to_string(name, {"segment": segment})
 
 
-def log(record_id: UUID) -> str:
-    """Everything said so far, to take the place of the log's content. Reads the database."""
-    return render_to_string("dictation/_log.html", {"segments": queries.live_segments(record_id)})
+def log(record_id: UUID) -> tuple[str, set[str]]:
+    """Everything said so far, to take the place of the log's content, and its keys. Reads the database."""
+    segments = list(queries.live_segments(record_id))
+    return render_to_string("dictation/_log.html", {"segments": segments}), {segment.key for segment in segments}

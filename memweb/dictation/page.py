@@ -38,6 +38,7 @@ class Page:
         self.told_hole_at = 0.0
         self.ignored = 0
         self.bad = 0
+        self.shown: set[str] = set()  # finals its log already shows, though they were not known to be kept
         self._texts, self._second = 0, 0
 
     def say(self, message: str) -> None:

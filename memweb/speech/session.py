@@ -15,11 +15,10 @@ left out by time, never by comparing text: people do repeat themselves.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from enum import StrEnum
 
-from memweb.speech import events
-from memweb.speech.transcript import Segment, Word
+from memweb.speech import actions as act
+from memweb.speech import events, timeline
+from memweb.speech.actions import Action, State, View
 
 PER_MS = 16
 SHORTEST = 50 * PER_MS  # providers refuse less in one frame
@@ -38,112 +37,7 @@ END_QUIET_S = 1.0  # for dialects without a word for the end: so long after the 
 ENDS_WITHOUT_FINAL = 2  # tries for interim words that never became final
 GIVE_UP_S = 20.0  # finishing without any connection
 LAG_MS = 2000
-
-
 SHORT_LIVED = events.Failed("unknown", "The gateway closed the connection.", retry=True)
-
-
-class State(StrEnum):
-    IDLE = "idle"
-    CONNECTING = "connecting"
-    LISTENING = "listening"
-    FINISHING = "finishing"
-    ENDED = "ended"
-    FAILED = "failed"
-
-
-@dataclass(frozen=True, slots=True)
-class Connect:
-    """Open connection `connection`; its clock begins at `offset_ms` of the recording."""
-
-    connection: int
-    offset_ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class Send:
-    """Send these samples, once, on the open connection."""
-
-    from_sample: int
-    to_sample: int
-
-
-@dataclass(frozen=True, slots=True)
-class Commit:
-    """Ask for finals now; the connection goes on."""
-
-
-@dataclass(frozen=True, slots=True)
-class End:
-    """Say that no more audio comes, in the dialect's form number `form` (0 first)."""
-
-    form: int
-
-
-@dataclass(frozen=True, slots=True)
-class Close:
-    """Drop the connection; whatever it may still say is ignored."""
-
-
-@dataclass(frozen=True, slots=True)
-class Show:
-    """The interim text; empty clears it."""
-
-    text: str
-    start_ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class Save:
-    """Keep this final, then show it. `again`: the key was saved before, replace it."""
-
-    segment: Segment
-    again: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Revise:
-    """A saved segment has another speaker."""
-
-    key: str
-    speaker: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Merge:
-    """Two speaker labels are one voice."""
-
-    gone: str
-    kept: str
-
-
-@dataclass(frozen=True, slots=True)
-class Fail:
-    """The gateway cannot be used until somebody acts. Recording goes on."""
-
-    code: str
-    message: str
-
-
-@dataclass(frozen=True, slots=True)
-class Done:
-    """The session has ended. `complete`: all its audio had its chance to become words."""
-
-    complete: bool
-
-
-Action = Connect | Send | Commit | End | Close | Show | Save | Revise | Merge | Fail | Done
-
-
-@dataclass(frozen=True, slots=True)
-class View:
-    """What the person is told. `state` is a word of the page's protocol."""
-
-    state: str
-    transcribed_ms: int
-    lag_ms: int
-    engine: str
-    note: str
 
 
 class LiveSession:
@@ -217,7 +111,7 @@ class LiveSession:
         actions = self._pump(now, all=True)
         if self.sent == self.captured:
             self._settled_by_commit = True
-            actions.append(Commit())
+            actions.append(act.Commit())
         return actions
 
     def proceed(self, now: float) -> list[Action]:
@@ -278,15 +172,13 @@ class LiveSession:
             case events.Final():
                 return self._final(event)
             case events.Revised():
-                return [Revise(f"{connection}-{event.key}", event.speaker)]
+                return [act.Revise(f"{connection}-{event.key}", event.speaker)]
             case events.SpeakersMerged():
-                return [Merge(event.gone, event.kept)]
+                return [act.Merge(event.gone, event.kept)]
             case events.Failed():
                 return self._dropped(event, now)
             case events.Ended():
                 return self._over(now) if self._forms_sent or self._lived(now) else self._dropped(SHORT_LIVED, now)
-            case _:
-                pass
         return []
 
     def closed(self, connection: int, event: events.Event, now: float) -> list[Action]:
@@ -344,8 +236,6 @@ class LiveSession:
         behind = self.captured - (self.sent if self._open else self.floor)
         return max(behind // PER_MS, 0) + (self._lag_ms if self._open else 0)
 
-    # --- connecting ---------------------------------------------------------------------------------
-
     def _needs(self) -> bool:
         return self.captured - self.floor >= SHORTEST
 
@@ -359,11 +249,11 @@ class LiveSession:
         self.offset_ms = self.floor // PER_MS
         self._open = self._blocked = self._settled_by_commit = self._final_since_end = False
         self._forms_sent = self._lag_ms = 0
-        return [Connect(self.connection, self.offset_ms)]
+        return [act.Connect(self.connection, self.offset_ms)]
 
     def _tick_connecting(self, now: float) -> list[Action]:
         if self._stopping and self._alone_since is not None and now - self._alone_since > GIVE_UP_S:
-            return [Close(), *self._finished(complete=False)]
+            return [act.Close(), *self._finished(complete=False)]
         if self._retry_at is not None:
             return self._connect(now) if now >= self._retry_at else []
         if now - self._since > CONNECT_TIMEOUT_S:
@@ -376,27 +266,25 @@ class LiveSession:
         if self._alone_since is None:
             self._alone_since = now
         if not why.retry:
-            return [Close(), *self._failed(why)]
+            return [act.Close(), *self._failed(why)]
         if not self._stopping:
             self.state = State.CONNECTING
         self.note = why.message
         ceiling = min(LONGEST_DELAY_S, FIRST_DELAY_S * 2.0**self._attempts)
         self._attempts += 1
         self._retry_at = now + ceiling * self._chance()
-        return [Close()]
+        return [act.Close()]
 
     def _failed(self, why: events.Failed) -> list[Action]:
-        actions: list[Action] = [Fail(why.code, why.message)]
+        actions: list[Action] = [act.Fail(why.code, why.message)]
         if self._partial:
             self._partial = ""
-            actions.append(Show("", self.floor // PER_MS))
+            actions.append(act.Show("", self.floor // PER_MS))
         self.note = why.message
         if self._stopping:
             return actions + self._finished(complete=False)
         self.state = State.FAILED
         return actions
-
-    # --- listening ----------------------------------------------------------------------------------
 
     def _pump(self, now: float, *, all: bool = False) -> list[Action]:
         """Send what there is, no faster than the pace; with `all` also a last piece shorter than providers like."""
@@ -408,7 +296,7 @@ class LiveSession:
             size = min(waiting, LONGEST, int(self._tokens))
             if size < SHORTEST and not (all and 0 < size == waiting):
                 break
-            actions.append(Send(self.sent, self.sent + size))
+            actions.append(act.Send(self.sent, self.sent + size))
             self.sent += size
             self._tokens -= size
             self._settled_by_commit = False
@@ -433,52 +321,33 @@ class LiveSession:
             self._heard = self.sent
             self._measure_lag(event.end_ms)
         start_ms = self.floor // PER_MS if event.start_ms is None else self.offset_ms + event.start_ms
-        return [Show(event.text, start_ms)]
+        return [act.Show(event.text, start_ms)]
 
     def _measure_lag(self, end_ms: int | None) -> None:
         if end_ms is not None:
             self._lag_ms = max(0, self.sent // PER_MS - self.offset_ms - end_ms)
 
     def _final(self, event: events.Final) -> list[Action]:
-        segment = self._placed(event)
+        key = f"{self.connection}-{event.segment.key}"
+        if event.timed:
+            segment = timeline.moved(event.segment, key=key, by_ms=self.offset_ms)
+        else:
+            segment = timeline.placed(
+                event.segment, key=key, after_ms=self.floor // PER_MS, heard_ms=self._heard // PER_MS
+            )
         actions: list[Action] = []
         if self._partial:
             self._partial = ""
-            actions.append(Show("", segment.end_ms))
+            actions.append(act.Show("", segment.end_ms))
         self._final_since_end = True
         self._lag_ms = 0
         end = min(segment.end_ms * PER_MS, max(self.sent, self.floor))
-        kept = self._new_part(segment)
+        kept = timeline.from_on(segment, self.offset_ms)
         self.floor = max(self.floor, end)
         if kept is not None and (kept.text or kept.key in self._keys):
-            actions.append(Save(kept, again=kept.key in self._keys))
+            actions.append(act.Save(kept, again=kept.key in self._keys))
             self._keys.add(kept.key)
         return actions
-
-    def _placed(self, event: events.Final) -> Segment:
-        """The segment on the recording's time line, under a key of its own."""
-        told = event.segment
-        key = f"{self.connection}-{told.key}"
-        if not event.timed:
-            start_ms = self.floor // PER_MS
-            return replace(told, key=key, start_ms=start_ms, end_ms=max(self._heard // PER_MS, start_ms))
-        by = self.offset_ms
-        words = tuple(_moved(word, by) for word in told.words)
-        return replace(told, key=key, start_ms=told.start_ms + by, end_ms=told.end_ms + by, words=words)
-
-    def _new_part(self, segment: Segment) -> Segment | None:
-        """Without what lies before this connection's beginning: that was committed by an earlier one."""
-        begin = self.offset_ms
-        if segment.start_ms >= begin:
-            return segment
-        words = tuple(word for word in segment.words if word.start_ms + word.end_ms >= 2 * begin)
-        if not words:
-            return replace(segment, start_ms=begin) if segment.end_ms > begin and not segment.words else None
-        if len(words) == len(segment.words):
-            return replace(segment, start_ms=begin)
-        return replace(segment, start_ms=words[0].start_ms, words=words, text=" ".join(word.text for word in words))
-
-    # --- finishing ----------------------------------------------------------------------------------
 
     def _end_when_sent(self, now: float) -> list[Action]:
         actions = self._pump(now, all=True) if not self._forms_sent else []
@@ -486,7 +355,7 @@ class LiveSession:
             self._forms_sent = 1
             self._spoke_at = now
             self._final_since_end = False
-            actions.append(End(0))
+            actions.append(act.End(0))
         return actions
 
     def _tick_finishing(self, now: float) -> list[Action]:
@@ -498,7 +367,7 @@ class LiveSession:
             return self._over(now) if silent > patience else []
         if self._forms_sent < self._forms and silent > END_AGAIN_S * self._forms_sent:
             self._forms_sent += 1
-            return [End(self._forms_sent - 1)]
+            return [act.End(self._forms_sent - 1)]
         if silent > END_PATIENCE_S:
             return self._over(now)
         return []
@@ -511,12 +380,12 @@ class LiveSession:
         if self._partial and self._attempts < ENDS_WITHOUT_FINAL:
             return self._dropped(SHORT_LIVED, now)
         self._open = False
-        actions: list[Action] = [Close()]
+        actions: list[Action] = [act.Close()]
         complete = not self._partial
         self.floor = max(self.floor, self.sent)
         if self._partial:
             self._partial = ""
-            actions.append(Show("", self.floor // PER_MS))
+            actions.append(act.Show("", self.floor // PER_MS))
         if self._stopping:
             if not self._needs():
                 return actions + self._finished(complete=complete)
@@ -526,8 +395,4 @@ class LiveSession:
 
     def _finished(self, *, complete: bool) -> list[Action]:
         self.state, self._open, self._retry_at = State.ENDED, False, None
-        return [Done(complete)]
-
-
-def _moved(word: Word, by: int) -> Word:
-    return replace(word, start_ms=word.start_ms + by, end_ms=word.end_ms + by)
+        return [act.Done(complete)]

@@ -8,8 +8,9 @@ from collections.abc import Callable
 import pytest
 
 from memweb.speech import session
+from memweb.speech.actions import Action, Close, Commit, Connect, Done, End, Save, Send, State
 from memweb.speech.events import Ended, Event, Failed, Final, Partial
-from memweb.speech.session import Action, Close, Commit, Connect, Done, End, LiveSession, Save, Send, State
+from memweb.speech.session import LiveSession
 from memweb.speech.transcript import Segment, Word
 
 STRETCH = 1600

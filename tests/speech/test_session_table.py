@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 import pytest
 
+from memweb.speech.actions import Action
 from memweb.speech.events import (
     Began,
     Committed,
@@ -23,7 +24,7 @@ from memweb.speech.events import (
     SpeechBegan,
     Warned,
 )  # fmt: skip
-from memweb.speech.session import Action, LiveSession
+from memweb.speech.session import LiveSession
 from memweb.speech.transcript import Segment
 
 NOW = 100.0

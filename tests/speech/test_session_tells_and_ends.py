@@ -2,22 +2,9 @@
 
 from __future__ import annotations
 
+from memweb.speech.actions import Close, Commit, Connect, Done, End, Save, Send, State
 from memweb.speech.events import Began, Ended, Failed, Final, Partial
-from memweb.speech.session import (
-    END_AGAIN_S,
-    END_PATIENCE_S,
-    GIVE_UP_S,
-    HEALTHY_S,
-    Close,
-    Commit,
-    Connect,
-    Done,
-    End,
-    LiveSession,
-    Save,
-    Send,
-    State,
-)  # fmt: skip
+from memweb.speech.session import END_AGAIN_S, END_PATIENCE_S, GIVE_UP_S, HEALTHY_S, LiveSession  # fmt: skip
 from memweb.speech.transcript import Segment, Word
 
 LATER = Failed("provider", "The gateway is away.", retry=True)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from websockets.asyncio.server import Server, ServerConnection, serve
 
-from memweb.upstream import errors, http, live
+from memweb.upstream import errors, live
 from memweb.upstream.address import Gateway
 
 Serve = Callable[[Callable[[ServerConnection], Awaitable[None]]], Awaitable[Gateway]]
@@ -150,14 +150,10 @@ async def test_each_refusal_has_its_error(
         echo, process_request=lambda connection, request: connection.respond(HTTPStatus(status), "no")
     )
     with pytest.raises(kind) as caught:
-        await http.check(gateway)
+        await live.connect(gateway, [])
     assert type(caught.value) is kind
     assert caught.value.retry is (kind in (errors.AtCapacity, errors.Unreachable))
     assert caught.value.sentence.endswith(".")
-
-
-async def test_a_good_gateway_passes_the_check(serving: Callable[..., Awaitable[Gateway]]) -> None:
-    await http.check(await serving(echo))
 
 
 @pytest.mark.parametrize("gateway", [Gateway("http://127.0.0.1:1", "k"), Gateway("http://no.invalid", "k")])

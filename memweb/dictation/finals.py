@@ -1,0 +1,110 @@
+"""The finals of one dictation: kept first, then shown; taken back, put back, and shown whole to a page that lags."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Coroutine
+from typing import Any, Protocol
+from uuid import UUID
+
+from django.core.exceptions import ObjectDoesNotExist
+
+from memweb.dictation import fragments, reading
+from memweb.dictation.page import Page
+from memweb.dictation.reading import read
+from memweb.speech import frames
+from memweb.speech.transcript import Segment
+from transcripts import services, writer
+from transcripts.models import Segment as Row
+
+logger = logging.getLogger("memweb.dictation")
+
+DATABASE = "The database does not answer. Sound is kept; words appear when it is back."
+
+
+class Speaker(Protocol):
+    """The dictation these finals belong to."""
+
+    record_id: UUID
+    owner_id: int
+    page: Page | None
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None: ...
+
+    def deleted(self) -> None: ...
+
+
+class Finals:
+    """`revision` grows with every change. A new process begins elsewhere, so that pages ask for the whole."""
+
+    def __init__(self, dictation: Speaker, *, revision: int) -> None:
+        self._dictation, self.revision = dictation, revision
+        self._taken_back: list[str] = []
+        self._in_flight: list[str] = []  # keys on their way into the database
+
+    def save(self, segment: Segment, *, again: bool) -> None:
+        """Keep it, then show it; `again` where it takes the place of what its key was before."""
+        self._in_flight.append(segment.key)
+        future = writer.submit(services.save_final, record_id=self._dictation.record_id, segment=segment)
+        future.add_done_callback(lambda done: self._saved(done, segment, again=again))
+
+    def _saved(self, done: asyncio.Future[Row], segment: Segment, *, again: bool) -> None:
+        self._in_flight.remove(segment.key)
+        if done.cancelled():
+            return
+        page, error = self._dictation.page, done.exception()
+        if isinstance(error, writer.WriterAway):
+            if page is not None:
+                page.say(frames.error(code="database", message=DATABASE))
+            self.save(segment, again=again)  # words are never given up
+        elif isinstance(error, ObjectDoesNotExist):
+            self._dictation.deleted()
+        elif error is not None:
+            logger.error("a final of dictation %s could not be kept", self._dictation.record_id, exc_info=error)
+        else:
+            self.revision += 1
+            if page is not None and page.revision is not None:
+                page.revision = self.revision
+                again = again or segment.key in page.shown
+                page.say(frames.html(revision=self.revision, html=fragments.final(segment, again=again)))
+
+    def revise(self, key: str, speaker: str | None) -> None:
+        """A later word on who spoke. Not worth a failure."""
+        future = writer.submit(services.revise_speaker, record_id=self._dictation.record_id, key=key, speaker=speaker)
+        future.add_done_callback(lambda done: done.cancelled() or done.exception())
+
+    async def undo(self) -> None:
+        """Take back the last phrase still shown."""
+        owner = self._dictation.owner_id
+        key = await writer.submit(reading.take_back_last, record_id=self._dictation.record_id, user_id=owner)
+        if key is not None:
+            self._taken_back.append(key)
+            self.refresh(changed=True)
+
+    async def redo(self) -> None:
+        """Put back the phrase taken back last."""
+        if self._taken_back:
+            key, owner = self._taken_back.pop(), self._dictation.owner_id
+            await writer.submit(services.put_back, record_id=self._dictation.record_id, key=key, user_id=owner)
+            self.refresh(changed=True)
+
+    def refresh(self, *, changed: bool = False) -> None:
+        """Give the page the whole log."""
+        self.revision += changed
+        page = self._dictation.page
+        if page is not None:
+            page.revision = None
+            self._dictation.spawn(self._snapshot(page))
+
+    async def _snapshot(self, page: Page) -> None:
+        """What becomes final meanwhile is in the log or is asked for once more: nothing is shown twice."""
+        while True:
+            revision = self.revision
+            html, keys = await read(fragments.log, self._dictation.record_id)
+            if revision == self.revision:
+                break
+        page.say(frames.html(revision=revision, html=html))
+        page.revision = revision
+        # Committed and read, but not yet known here to be committed: it must not be appended once more.
+        page.shown = keys.intersection(self._in_flight)

@@ -136,6 +136,10 @@ class Driven:
         """The id of the one dictation this browser knows."""
         return str(self.page.evaluate(_SESSION))
 
+    def kept(self) -> bytes:
+        """Every frame of this browser in order, as one file."""
+        return b"".join(self.made[number] for number in sorted(self.made))
+
     def spool(self, session: str) -> bytes:
         """The server's file of that dictation."""
         return spool(self.server, session)

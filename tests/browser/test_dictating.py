@@ -41,7 +41,7 @@ def test_the_file_on_the_server_is_every_frame_of_the_browser(server: RunningSer
         driven.wait_for_frames(40)
         session = driven.finish()
         driven.pump()
-    made = b"".join(driven.made[number] for number in sorted(driven.made))
+    made = driven.kept()
     assert hashlib.sha256(driven.spool(session)).digest() == hashlib.sha256(made).digest()
     found = frames_of(made)
     assert_one_recording(found)
@@ -91,3 +91,22 @@ def test_a_finished_recording_can_be_gone_on_with(server: RunningServer, two_cit
         assert page.url.endswith(f"/transcripts/{session}/")
         found = frames_of(driven.spool(session))
         assert [frame.header.number for frame in found] == list(range(len(driven.made)))
+
+
+def test_a_sealed_recording_can_be_gone_on_with(tmp_path: Path, two_cities: Path) -> None:
+    with RunningServer(tmp_path, worker=True) as server, browser(server, two_cities) as driven:
+        driven.open()
+        driven.press("Start dictating")
+        driven.wait_for_frames(30)
+        session = driven.finish()
+        sealed = server.data_dir / "audio" / f"{session}.flac"
+        spool = server.data_dir / "spools" / f"{session}.mwspool"
+        wait(lambda: sealed.exists() and not spool.exists(), "the sealed recording", server.log)
+        before = len(driven.made)
+        driven.open(f"/?session={session}")
+        driven.press("Start dictating")
+        driven.wait_for_frames(before + 20)
+        assert driven.finish() == session
+        samples = sum(frame.header.samples for frame in frames_of(driven.kept()))
+        asked = f"from transcripts.models import Record\nprint(Record.objects.get(pk={session!r}).duration_ms)"
+        wait(lambda: int(server.ask(asked)) == samples // 16, "the whole length", lambda: server.ask(asked))

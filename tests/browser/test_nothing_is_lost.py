@@ -29,7 +29,7 @@ def finish(driven: Driven) -> list[frames.Frame]:
     session = driven.finish()
     found = frames_of(driven.spool(session))
     assert_one_recording(found)
-    assert driven.spool(session) == b"".join(driven.made[number] for number in sorted(driven.made))
+    assert driven.spool(session) == driven.kept()
     return found
 
 

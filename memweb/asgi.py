@@ -20,6 +20,7 @@ from django.urls import Resolver404
 from memweb import checks, health
 from memweb.dictation import caretaker
 from memweb.dictation.routing import websocket_urlpatterns
+from memweb.engines import live
 from memweb.gateway.routing import websocket_paths
 from memweb.supervised import watch_supervisor
 
@@ -108,5 +109,6 @@ async def _lifespan(receive: Receive, send: Send) -> None:
         elif message["type"] == "lifespan.shutdown":
             health.drain()
             await caretaker.stop()
+            await live.close()
             await send({"type": "lifespan.shutdown.complete"})
             return

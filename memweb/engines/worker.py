@@ -176,8 +176,11 @@ class Worker:
         self._send({"t": "broken", "s": number, "message": f"{type(error).__name__}: {error}"})
 
     def _send(self, head: wire.Head) -> None:
-        self._out.write(wire.pack(head))
-        self._out.flush()
+        try:
+            self._out.write(wire.pack(head))
+            self._out.flush()
+        except ConnectionError:
+            os._exit(0)  # the parent has gone: nobody is left to tell
 
 
 def load(kind: str, hello: wire.Head) -> Engine:

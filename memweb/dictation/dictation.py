@@ -99,6 +99,9 @@ class Dictation:
             page.told_hole_at = now
             self._greet(page)
 
+    def _ack(self) -> str:
+        return frames.ack(next=self.spool.durable, safe_ms=self.spool.safe_samples // frames.SAMPLES_PER_MS)
+
     def _on_disk(self) -> None:
         """More is durable, or the disk refused."""
         page = self.page
@@ -112,8 +115,7 @@ class Dictation:
         if page is not None:
             if self._trouble_told:
                 page.say(frames.error(code="disk_full", message=""))
-            safe_ms = self.spool.safe_samples // frames.SAMPLES_PER_MS
-            page.note("ack", frames.ack(next=self.spool.durable, safe_ms=safe_ms))
+            page.note("ack", self._ack())
         self._trouble_told = False
         self._finish_when_safe()
 
@@ -261,6 +263,7 @@ class Dictation:
     def _farewell(self) -> None:
         self._tell_state(time.monotonic())
         if self.page is not None:
+            self.page.say(self._ack())  # before the end, which is the last thing a page listens to
             self.page.say(frames.ended(url=f"/transcripts/{self.record_id}/"))
         self.ended.set()
 

@@ -39,8 +39,13 @@ export class Unfinished {
 
   /** That sound is on the server now: the list may have one more entry, and lengths have changed. */
   async recovered() {
+    const asked = [...this.section.querySelectorAll('[data-sid]')].filter((row) => this.#asks(row));
     await htmx.ajax('GET', location.href, { target: '#unfinished', select: '#unfinished', swap: 'outerHTML' });
     this.#measure();
+    for (const { dataset } of asked) {
+      const row = this.#row(dataset.sid);
+      if (row) this.#ask(row, true); // a question stays until it is answered
+    }
     await this.hideLive();
   }
 
@@ -52,6 +57,10 @@ export class Unfinished {
       discard: () => this.#discard(row, sid),
     };
     await acts[does]();
+  }
+
+  #asks(row) {
+    return !row.querySelectorAll('.does')[1].hidden;
   }
 
   #ask(row, sure) {
@@ -70,10 +79,27 @@ export class Unfinished {
     event.target.submit();
   }
 
+  /** What this device keeps is let go only when the server has put the recording into its bin. */
   async #discard(row, sid) {
-    await htmx.ajax('POST', `/transcripts/${sid}/bin/`, { swap: 'none', values: { as: 'card' } });
+    const binned = await taken(`/transcripts/${sid}/bin/`, { as: 'card' });
+    if (!binned) {
+      this.#ask(row, false);
+      return;
+    }
     await this.store.forget(sid).catch(() => {});
     row.remove();
     this.#hideEmpty();
   }
+}
+
+/** Post, let htmx show the answer, and tell whether the deed was done: not refused, not sent elsewhere, not offline. */
+async function taken(path, values) {
+  let done = false;
+  const listen = ({ detail }) => {
+    if (detail.pathInfo.requestPath === path) done = detail.successful && !detail.xhr.getResponseHeader('HX-Redirect');
+  };
+  document.body.addEventListener('htmx:afterRequest', listen);
+  await htmx.ajax('POST', path, { swap: 'none', values }).catch(() => {});
+  document.body.removeEventListener('htmx:afterRequest', listen);
+  return done;
 }

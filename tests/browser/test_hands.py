@@ -113,6 +113,11 @@ def test_a_recording_can_be_discarded_only_in_two_steps(server: RunningServer, t
             f"Record.objects.filter(pk={session!r}).update(last_heard_at=timezone.now() - timedelta(minutes=5))"
         )
         page.get_by_role("button", name="Discard", exact=True).click()
+        page.context.set_offline(True)
+        page.get_by_role("button", name="Yes, discard").click()
+        page.get_by_role("button", name="Discard", exact=True).wait_for()  # nothing is let go that the bin does not have
+        page.context.set_offline(False)
+        page.get_by_role("button", name="Discard", exact=True).click()
         page.get_by_role("button", name="Yes, discard").click()
         wait(lambda: not page.get_by_role("region", name="Not finished yet").is_visible(), "the row to go")
         asked = (

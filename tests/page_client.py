@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
+import html as markup
 import json
 import random
 import re
@@ -259,4 +260,4 @@ class PageClient:
         for key, attributes, text in PHRASE.findall(html):
             if key in self.log and "hx-swap-oob" not in attributes:
                 self.doubled.append(key)
-            self.log[key] = text.strip()
+            self.log[key] = markup.unescape(text).strip()

@@ -349,8 +349,8 @@ class Dictation:
     def _tell_state(self, now: float) -> None:
         if self.page is None or self._session is None or self._relay is None:
             return
-        cost = self._relay.cost
-        view, price = self._session.view(), None if cost is None else f"{cost:.4f}"
+        view, cost = self._session.view(), self._relay.cost
+        price = None if cost is None else f"{cost:.4f}"
         if (view, price) == self._told:
             return
         before = self._told[0] if self._told else None
@@ -372,12 +372,10 @@ class Dictation:
     @property
     def is_idle(self) -> bool:
         """Whether nothing goes on: no page, no connection, nothing being written."""
+        if self.page is not None or self._tasks or (self._ending and not self.ended.is_set()):
+            return False
         resting = self._session is None or self._session.state in (act.State.IDLE, act.State.FAILED)
-        return self.page is None and (resting or self.ended.is_set()) and not self._tasks and not self._ending_now
-
-    @property
-    def _ending_now(self) -> bool:
-        return self._ending and not self.ended.is_set()
+        return resting or self.ended.is_set()
 
     def close(self) -> None:
         """Let go of everything. What is on disk and in the database is all there is to it."""

@@ -26,18 +26,22 @@ TOUCHES_THE_DATABASE = (
     "house/test_commands_for_people.py",
 )
 
+# Most of a run is waiting: for speech in real time, for servers that start. A file's tests stay together.
+TOGETHER = ("-n", "3", "--dist", "loadfile")
+
 
 def main() -> int:
     """0 when everything passed; else the first exit code that was not 0."""
     if sys.argv[1:]:
         return _pytest(*sys.argv[1:])
-    codes = [_pytest("--cov", "--cov-report=")]
+    codes = [_pytest("--cov", "--cov-report=", *TOGETHER)]
     codes.append(_floors())
     database, redis = _database(), _redis()
     if database and redis:
         print(f"\nAgain on PostgreSQL and Redis: {', '.join(TOUCHES_THE_DATABASE)}", flush=True)
         folders = [f"tests/{name}" for name in TOUCHES_THE_DATABASE]
-        codes.append(_pytest(*folders, "-m", "not browser and not speech", DATABASE_URL=database, REDIS_URL=redis))
+        chosen = (*folders, "-m", "not browser and not speech", *TOGETHER)
+        codes.append(_pytest(*chosen, DATABASE_URL=database, REDIS_URL=redis))
     else:
         codes.append(_missing(postgres=bool(database), redis=bool(redis)))
     return next((code for code in codes if code), 0)

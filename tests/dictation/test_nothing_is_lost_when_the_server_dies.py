@@ -30,7 +30,7 @@ threading.Thread(target=later, daemon=True).start()
 """
 
 
-async def killed_again_and_again(server: RunningServer, kills: int) -> PageClient:
+async def killed_again_and_again(server: RunningServer, kills: int, patience: float = 60) -> PageClient:
     async with PageClient(server, server.sign_in()) as page:
         await page.record(20, interval=0.03)
         for _ in range(kills):
@@ -42,7 +42,7 @@ async def killed_again_and_again(server: RunningServer, kills: int) -> PageClien
             await recording
             await asyncio.to_thread(server.start)
             assert struck_unacknowledged, "the kill struck when everything was safe: it proves nothing"
-        await page.ended(60 + 5 * kills)
+        await page.ended(patience + 5 * kills)
     return page
 
 
@@ -56,7 +56,7 @@ async def test_a_killed_server_loses_no_sound_and_no_words(tmp_path: Path, simul
 async def test_the_drill_sees_an_ack_that_comes_before_the_disk(tmp_path: Path, simulator: Simulator) -> None:
     twin = environment(simulator, **broken(tmp_path / "twin", ACKNOWLEDGED_TOO_EARLY))
     with RunningServer(tmp_path, env=twin) as server, pytest.raises((AssertionError, KeyError)):  # noqa: PT012
-        page = await killed_again_and_again(server, 1)
+        page = await killed_again_and_again(server, 1, patience=10)
         assert_whole(server, page)
 
 

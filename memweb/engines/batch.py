@@ -195,8 +195,17 @@ def _child() -> Iterator[tuple[BinaryIO, BinaryIO, subprocess.Popen[bytes]]]:
             with ours.makefile("rb") as reading, ours.makefile("wb") as writing:
                 yield reading, writing, child
         finally:
-            child.kill()
-            child.wait()
+            _end(child)
+
+
+def _end(child: subprocess.Popen[bytes]) -> None:
+    """Ask first; a child in the middle of native work does not hear."""
+    child.terminate()
+    try:
+        child.wait(timeout=2)
+    except subprocess.TimeoutExpired:
+        child.kill()
+        child.wait()
 
 
 def _read(reading: BinaryIO, shown: _Shown) -> wire.Frame | None:

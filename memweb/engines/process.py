@@ -8,7 +8,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-_KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES", "CUDA_PATH")
+_KEPT = (
+    *("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES", "CUDA_PATH"),
+    *("COVERAGE_PROCESS_START", "COVERAGE_PROCESS_CONFIG"),  # a test run measures these processes too
+)
 
 
 def threads() -> int:

@@ -1,5 +1,6 @@
 /** The list of sessions that were not finished: finish, go on, download, or discard in two steps. */
 
+import { heldElsewhere } from './line.js';
 import { clock } from './words.js';
 
 export class Unfinished {
@@ -28,8 +29,7 @@ export class Unfinished {
 
   /** A session that goes on in another tab is not unfinished. */
   async hideLive() {
-    const { held = [] } = (await navigator.locks?.query()) ?? {};
-    for (const { name } of held) this.#row(name.replace('memweb.session.', ''))?.remove();
+    for (const sid of await heldElsewhere()) this.#row(sid)?.remove();
     this.#hideEmpty();
   }
 

@@ -115,7 +115,7 @@ def test_a_recording_can_be_discarded_only_in_two_steps(server: RunningServer, t
         page.get_by_role("button", name="Discard", exact=True).click()
         page.context.set_offline(True)
         page.get_by_role("button", name="Yes, discard").click()
-        page.get_by_role("button", name="Discard", exact=True).wait_for()  # nothing is let go that the bin does not have
+        page.get_by_role("button", name="Discard", exact=True).wait_for()  # the bin does not have it: nothing is let go
         page.context.set_offline(False)
         page.get_by_role("button", name="Discard", exact=True).click()
         page.get_by_role("button", name="Yes, discard").click()

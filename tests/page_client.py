@@ -91,7 +91,9 @@ class PageClient:
     async def close(self) -> None:
         """The tab is closed, or reloaded: what it kept stays kept."""
         if self._task is not None:
-            self._task.cancel()
+            while not self._task.done():
+                self._task.cancel()  # more than once: Python 3.11's wait_for may swallow one
+                await asyncio.wait({self._task}, timeout=1)
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
             self._task = None

@@ -33,8 +33,8 @@ threading.Thread(target=later, daemon=True).start()
 async def killed_again_and_again(server: RunningServer, kills: int, patience: float = 60) -> PageClient:
     async with PageClient(server, server.sign_in()) as page:
         await page.record(20, interval=0.03)
-        for _ in range(kills):
-            await page.until(lambda: page.acked > page.made - 15, "sound to be taken again")
+        for kill in range(kills):
+            await page.until(lambda kill=kill: page.connections > kill, "the line again")
             recording = asyncio.create_task(page.record(30, interval=0.03))
             await asyncio.sleep(random.uniform(0.05, 0.9))
             struck_unacknowledged = page.acked < page.made

@@ -47,6 +47,7 @@ def test_words_have_times_and_confidence_and_progress_rises_to_the_end(two_citie
 
 
 @pytest.mark.speech
+@pytest.mark.timeout(900)  # five minutes of speech, read at low priority
 def test_the_second_pass_stays_within_six_per_cent_of_words(speech_clips: Path, clip: Clip) -> None:
     manifest = json.loads((speech_clips / "manifest.json").read_text())
     clips = [each for each in manifest if each["language"] == "en" and each["reference"]]

@@ -18,7 +18,7 @@ PHRASES = ("best of times", "worst of times", "age of wisdom", "age of foolishne
 
 
 def heard(texts: Iterable[str]) -> list[str]:
-    """Which of the phrases are in what came back. An overloaded engine may miss one of the five."""
+    """Which of the phrases are in what came back."""
     said = " ".join(re.findall(r"[a-z']+", " ".join(texts).lower()))
     return [phrase for phrase in PHRASES if phrase in said]
 

@@ -16,6 +16,7 @@ from memweb.speech import text
 
 _SUCCESS = frozenset({"200", "0000", "0", ""})
 _MESSAGE_CHARACTERS = 500
+_GAP = "missing before this"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +96,11 @@ class StreamMessage:
     def goes_on(self) -> bool:
         return self.status == StreamStatus.RUNNING
 
+    @property
+    def is_gap(self) -> bool:
+        """Whether sound is missing before this: `message` says for how long, and why."""
+        return self.goes_on and _GAP in self.message
+
 
 @dataclass(frozen=True, slots=True)
 class TaskRows:
@@ -137,6 +143,13 @@ def read_callback(body: bytes | str) -> Callback:
     if isinstance(data, dict) and "status" in data and "data" not in data:
         return _stream_message(task_id, data)
     return _rows(task_id, content)
+
+
+def gap(seconds: int | None) -> str:
+    """What is said beside the first message after a gap; None: the gateway itself was away, nobody knows how long."""
+    if seconds is None:
+        return f"Some sound is {_GAP}: the gateway was interrupted."
+    return f"{seconds} second{' is' if seconds == 1 else 's are'} {_GAP}: the source went away."
 
 
 def stream_callback(

@@ -24,12 +24,14 @@ class SpeechBegan:
 
 @dataclass(frozen=True, slots=True)
 class Partial:
-    """Text that may still change; replaces the last partial. An empty text clears it."""
+    """Text that may still change; replaces the last partial. An empty text clears it.
+
+    Without words: they are told again ten times a second, and only those of the final are kept.
+    """
 
     text: str
     start_ms: int | None = None
     end_ms: int | None = None
-    words: tuple[Word, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,6 +57,11 @@ class Fold:
             self._made = self._make()
         return self._made
 
+    def said(self, key: str) -> Segment | None:
+        """One segment as it stands; None for one that is not known, or was taken back."""
+        final = self._finals.get(key)
+        return self._revised(final) if final is not None and (final.text or final.words) else None
+
     def _make(self) -> Transcript:
         spoken = [self._revised(final) for final in self._finals.values() if final.text or final.words]
         segments = tuple(sorted(spoken, key=_order))

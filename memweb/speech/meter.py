@@ -26,8 +26,6 @@ RATES: Mapping[str, Decimal] = MappingProxyType(
     }
 )
 """The hosted gateway's published prices, in US dollars per hour of audio."""
-STORAGE_PER_GB_DAY = Decimal("0.001")
-DOWNLOAD_PER_GB = Decimal("0.12")
 
 _EXACT = Context(prec=60, rounding=ROUND_HALF_EVEN)
 
@@ -51,6 +49,17 @@ def units_of(audio_ms: int) -> int:
 def cost(units: int, per_hour: Decimal) -> Decimal:
     """The total for so many units, rounded half even to a micro-dollar, whatever the caller's decimal context."""
     exact = _EXACT.divide(_EXACT.multiply(per_hour, Decimal(units)), Decimal(UNITS_PER_HOUR))
+    return exact.quantize(MICRO, context=_EXACT)
+
+
+def seconds_of(audio_ms: int) -> int:
+    """Seconds begun: what a whole file is charged by."""
+    return -(-max(0, audio_ms) // 1000)
+
+
+def file_cost(audio_ms: int, per_hour: Decimal) -> Decimal:
+    """The price of a whole file, by the second begun, rounded half even to a micro-dollar."""
+    exact = _EXACT.divide(_EXACT.multiply(per_hour, Decimal(seconds_of(audio_ms))), Decimal(3600))
     return exact.quantize(MICRO, context=_EXACT)
 
 

@@ -165,10 +165,10 @@ class LiveSession:
             return []
         self._spoke_at = now
         match event:
+            case events.Partial():  # first: ten a second
+                return self._interim(event)
             case events.Began():
                 self.engine = event.model or self.engine
-            case events.Partial():
-                return self._interim(event)
             case events.Final():
                 return self._final(event)
             case events.Revised():
@@ -288,6 +288,8 @@ class LiveSession:
 
     def _pump(self, now: float, *, all: bool = False) -> list[Action]:
         """Send what there is, no faster than the pace; with `all` also a last piece shorter than providers like."""
+        if self.captured - self.sent < (1 if all else SHORTEST):
+            return []
         self._tokens = min(float(BURST), self._tokens + (now - self._refilled_at) * 1000 * PER_MS * self._pace)
         self._refilled_at = now
         actions: list[Action] = []

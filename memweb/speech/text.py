@@ -18,9 +18,8 @@ _SPACE = re.compile(r"\s+")
 
 # Scripts written without spaces between words; those of CJK may break between any two characters.
 CJK = r"\u3000-\u30ff\u31f0-\u31ff\u3400-\u9fff\uf900-\ufaff\uff00-\uffef\U00020000-\U0003ffff"
-_UNSPACED = rf"\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff{CJK}"
-_UNSPACED_END = re.compile(rf"[{_UNSPACED}]$")
-_UNSPACED_START = re.compile(rf"[{_UNSPACED}]")
+UNSPACED = rf"\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff{CJK}"
+_UNSPACED = re.compile(rf"[{UNSPACED}]")
 _SENTENCE_END = re.compile(r"[.!?…。！？؟।][\"'”’»)\]]*$")
 # Words that hardly ever open with a capital inside a sentence; "I" and names are not among them.
 _JOINING = re.compile(
@@ -63,6 +62,17 @@ def _columns(character: str) -> int:
     return 2 if unicodedata.east_asian_width(character) in "WF" else 1
 
 
+def is_rtl(text: str) -> bool:
+    """Whether it reads from right to left: its first letter with a direction does."""
+    for character in text:
+        direction = unicodedata.bidirectional(character)
+        if direction in ("R", "AL"):
+            return True
+        if direction == "L":
+            return False
+    return False
+
+
 def ends_sentence(text: str) -> bool:
     return bool(_SENTENCE_END.search(text.rstrip()))
 
@@ -75,16 +85,15 @@ def join(pieces: Iterable[str], language: str | None = None) -> str:
     """
     joined = ""
     for piece in pieces:
-        piece = line(piece)
-        if not piece:
-            continue
-        if not joined:
-            joined = piece
-        elif _UNSPACED_END.search(joined) and _UNSPACED_START.match(piece):
-            joined += piece
-        else:
-            joined += " " + (_continued(joined, piece) if language == "en" else piece)
+        joined += "".join(joint(joined, line(piece), language))
     return joined
+
+
+def joint(before: str, piece: str, language: str | None) -> tuple[str, str]:
+    """What stands between two lines when they are joined, and the second as it then reads: see `join`."""
+    if not before or not piece or (_UNSPACED.match(before[-1]) and _UNSPACED.match(piece)):
+        return "", piece
+    return " ", _continued(before, piece) if language == "en" else piece
 
 
 def _continued(before: str, piece: str) -> str:
@@ -125,14 +134,15 @@ def paragraphs(segments: Iterable[Segment]) -> Iterator[Paragraph]:
     """Segments, in order, gathered to be read.
 
     A new paragraph begins with another speaker, channel or language, after a long pause, after a pause of 1.5 s where
-    a sentence has ended, and at the end of a sentence once the paragraph is long. Segments without text are left out.
+    a sentence has ended, and at the end of a sentence once the paragraph is long; a person may have said otherwise
+    (`Segment.opens`). Segments without text are left out.
     """
     gathered: list[Segment] = []
     length = 0
     for segment in segments:
         if not segment.text.strip():
             continue
-        if gathered and _parted(gathered[-1], segment, length):
+        if gathered and (segment.opens is True or _parted(gathered[-1], segment, length)):
             yield Paragraph(tuple(gathered))
             gathered, length = [], 0
         gathered.append(segment)
@@ -144,6 +154,8 @@ def paragraphs(segments: Iterable[Segment]) -> Iterator[Paragraph]:
 def _parted(before: Segment, after: Segment, length: int) -> bool:
     if (before.speaker, before.channel, before.language) != (after.speaker, after.channel, after.language):
         return True
+    if after.opens is False:
+        return False
     pause = after.start_ms - before.end_ms
     if pause >= LONG_PAUSE_MS:
         return True

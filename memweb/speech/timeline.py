@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from memweb.speech.transcript import Segment, Word
@@ -9,8 +10,12 @@ from memweb.speech.transcript import Segment, Word
 
 def moved(told: Segment, *, key: str, by_ms: int) -> Segment:
     """A segment of a connection that began `by_ms` into the recording."""
-    words = tuple(_moved_word(word, by_ms) for word in told.words)
+    words = moved_words(told.words, by_ms=by_ms)
     return replace(told, key=key, start_ms=told.start_ms + by_ms, end_ms=told.end_ms + by_ms, words=words)
+
+
+def moved_words(words: Iterable[Word], *, by_ms: int) -> tuple[Word, ...]:
+    return tuple(replace(word, start_ms=word.start_ms + by_ms, end_ms=word.end_ms + by_ms) for word in words)
 
 
 def placed(told: Segment, *, key: str, after_ms: int, heard_ms: int) -> Segment:
@@ -28,7 +33,3 @@ def from_on(segment: Segment, begin_ms: int) -> Segment | None:
     if len(words) == len(segment.words):
         return replace(segment, start_ms=begin_ms)
     return replace(segment, start_ms=words[0].start_ms, words=words, text=" ".join(word.text for word in words))
-
-
-def _moved_word(word: Word, by_ms: int) -> Word:
-    return replace(word, start_ms=word.start_ms + by_ms, end_ms=word.end_ms + by_ms)

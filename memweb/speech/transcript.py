@@ -36,15 +36,29 @@ class Segment:
     channel: int | None = None
     language: str | None = None
     """ISO 639-1 base language, e.g. "en"."""
+    opens: bool | None = None
+    """Whether a paragraph begins here, where a person said so; None leaves it to pauses and speakers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A moment somebody marked, or where a chapter begins."""
+
+    at_ms: int
+    text: str = ""
+    """A note, or the chapter's title; perhaps none."""
+    is_chapter: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Transcript:
-    """Everything that was said, in order of start."""
+    """Everything that was said, in order of start, and what was marked in it."""
 
     segments: tuple[Segment, ...] = ()
     language: str | None = None
     duration_ms: int | None = None
+    marks: tuple[Mark, ...] = ()
+    """In order of time; of one moment, chapters first."""
 
     @property
     def text(self) -> str:

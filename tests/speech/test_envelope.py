@@ -186,3 +186,13 @@ def test_no_answer_and_no_callback_raises(content, status):
     answer = envelope.read(status, raw)
     assert isinstance(answer, Answer) or 400 <= answer.status < 600
     assert isinstance(envelope.read_callback(raw), StreamMessage | TaskRows | TaskFailed | Unreadable)
+
+
+@pytest.mark.parametrize(("seconds", "begins"), [(1, "1 second is"), (13, "13 seconds are"), (None, "Some sound is")])
+def test_missing_sound_is_told_beside_a_message_and_known_by_it(seconds, begins):
+    said = envelope.gap(seconds)
+    told = envelope.read_callback(envelope.stream_callback("t", 0, said, '{"type":"Begin"}'))
+    assert said.startswith(f"{begins} missing")
+    assert (told.message, told.is_gap) == (said, True)
+    assert not envelope.read_callback(envelope.stream_callback("t", 0, "SUCCESS", '{"type":"Begin"}')).is_gap
+    assert not envelope.read_callback(envelope.stream_callback("t", -1, said)).is_gap

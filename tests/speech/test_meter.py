@@ -84,6 +84,22 @@ def test_the_callers_decimal_context_does_not_matter():
         assert meter.cost(123_456, Decimal("0.39")) == Decimal("66.872000")
 
 
+@pytest.mark.parametrize(
+    ("model", "ms", "price"),
+    [
+        ("whisper-1", 6_780, "0.007"),
+        ("whisper-1-speaker", 6_780, "0.014"),
+        ("pyannote", 1, "0.001"),
+        ("elevenlabs", 3_600_000, "0.39"),
+        ("assemblyai", 1_000, "0.000042"),
+        ("whisper-1", 0, "0"),
+        ("whisper-1", -1, "0"),
+    ],
+)
+def test_a_file_costs_its_seconds_begun(model, ms, price):
+    assert meter.file_cost(ms, meter.RATES[model]) == Decimal(price)
+
+
 @pytest.mark.parametrize(("price", "units"), [("-0.01", 0), ("1", -1)])
 def test_a_meter_below_zero_is_refused(price, units):
     with pytest.raises(ValueError, match="counts from zero"):

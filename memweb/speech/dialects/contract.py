@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 from memweb.speech.events import Event, Failed
+from memweb.speech.turns import TurnRules
 
 PROVIDERS = ("elevenlabs", "assemblyai")
 
@@ -116,7 +117,9 @@ class ServerSettings:
     partials: bool = True
     format_turns: bool = False
     hints: Mapping[str, float] = field(default_factory=dict)
-    """Wishes about the ends of utterances, in the provider's names and units: an engine may follow them."""
+    """What was asked about the ends of turns, in the provider's names and units."""
+    turns: TurnRules | None = None
+    """The same as rules; None leaves it to the engine."""
 
 
 class RefusedParameter(ValueError):

@@ -1,10 +1,12 @@
-"""Handshake parameters, read strictly and refused in words."""
+"""Parameters of handshakes, forms and JSON bodies, read strictly and refused in words."""
 
 from __future__ import annotations
 
+import difflib
 import json
 import math
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from memweb.speech.dialects.contract import RefusedParameter
 from memweb.speech.dialects.languages import base_language
@@ -15,8 +17,19 @@ _FALSE = {"false", "0", "no", "off", "", "none", "null"}
 _DETECT = {"", "auto", "detect", "multi"}
 
 
+def query_of(body: Mapping[str, Any]) -> dict[str, list[str]]:
+    """A JSON body in the form of a query: null is left out, a list repeats its name, an object is JSON."""
+    query: dict[str, list[str]] = {}
+    for name, value in body.items():
+        values = value if isinstance(value, list) else [value]
+        given = [one if isinstance(one, str) else json.dumps(one) for one in values if one is not None]
+        if given:
+            query[name] = given
+    return query
+
+
 class Parameters:
-    """The query of one handshake. Of a repeated name the last value counts, save in `many`."""
+    """The query of one request. Of a repeated name the last value counts, save in `many`."""
 
     def __init__(self, query: Mapping[str, list[str]]) -> None:
         self._query = query
@@ -57,12 +70,50 @@ class Parameters:
 
     def whole(self, name: str, least: int, most: int, default: int) -> int:
         """A whole number within bounds."""
+        value = self.count(name, least, most)
+        return default if value is None else value
+
+    def count(self, name: str, least: int, most: int) -> int | None:
+        """A whole number within bounds, or None where it is not given."""
         value = self.real(name, least, most)
         if value is None:
-            return default
+            return None
         if not value.is_integer():
             raise RefusedParameter(name, f"{name} {_quoted(self.word(name))} is not a whole number.")
         return int(value)
+
+    def said(self, name: str, longest: int, default: str = "") -> str:
+        """A text of so many characters at most."""
+        given = self.word(name, default)
+        if len(given) > longest:
+            raise RefusedParameter(name, f"{name} may have {longest} characters; this has {len(given)}.")
+        return given
+
+    def words(self, name: str, most: int, longest: int) -> tuple[str, ...]:
+        """Several texts, no more and none longer than this."""
+        given = self.many(name)
+        if len(given) > most or any(len(value) > longest for value in given):
+            raise RefusedParameter(name, f"{name} takes up to {most} entries of up to {longest} characters.")
+        return tuple(given)
+
+    def objects(self, name: str) -> list[dict[str, Any]]:
+        """Objects, from JSON."""
+        try:
+            found = [json.loads(value) for value in self.many(name)]
+        except (ValueError, RecursionError):
+            found = [None]
+        if not all(isinstance(value, dict) for value in found):
+            raise RefusedParameter(name, f"{name} is not a list of JSON objects.")
+        return found
+
+    def only(self, names: Iterable[str]) -> None:
+        """Refuse every other name: what is not understood must not be ignored."""
+        known = set(names)
+        for name in self._query:
+            if name not in known:
+                near = difflib.get_close_matches(name, known, 1)
+                hint = f" Did you mean {near[0]}?" if near else ""
+                raise RefusedParameter(shortened(name, 60), f"{shortened(name, 60)} is not a parameter here.{hint}")
 
     def many(self, name: str) -> list[str]:
         """Values of a repeated name, or of one JSON list, without empty ones."""

@@ -12,16 +12,19 @@ LONGEST_MS = 2_000_000_000
 """About 23 days; a later time is a mistake, and would not fit a database's integer."""
 
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+_BLANK = " \t\n\r"  # what JSON allows around a value
+_decode = json.JSONDecoder().raw_decode
 
 
 def read_object(message: str | bytes) -> dict[str, Any] | None:
     """The JSON object in a frame, or None for everything else: other JSON, no JSON, too deep, too long a number."""
     try:
-        text = message.decode("utf-8", "replace") if isinstance(message, bytes) else message
-        value = json.loads(text)
+        # As json.loads, which seeks the blanks with a regular expression: half of what a short message costs.
+        text = (message.decode("utf-8", "replace") if isinstance(message, bytes) else message).strip(_BLANK)
+        value, end = _decode(text)
     except (ValueError, RecursionError):
         return None
-    return value if isinstance(value, dict) else None
+    return value if isinstance(value, dict) and end == len(text) else None
 
 
 def kind(frame: Mapping[str, Any]) -> str:
@@ -39,7 +42,9 @@ def dump(frame: Mapping[str, Any]) -> str:
 
 def text(value: object) -> str:
     """A string that every database and encoder takes: NUL and lone surrogates become U+FFFD. "" for other things."""
-    return _UNSTORABLE.sub("\ufffd", value) if isinstance(value, str) else ""
+    if not isinstance(value, str):
+        return ""
+    return value if value.isascii() and "\x00" not in value else _UNSTORABLE.sub("\ufffd", value)
 
 
 def shortened(value: object, longest: int = 300) -> str:
@@ -68,6 +73,8 @@ def ordinal(value: object) -> int | None:
 
 def milliseconds(value: object, per_unit: int) -> int | None:
     """A time in whole milliseconds, from units of `per_unit` milliseconds; before the start counts as the start."""
+    if type(value) is int and 0 <= value <= LONGEST_MS // per_unit:
+        return value * per_unit  # nearly always, and some words are told again ten times a second
     real = number(value)
     if real is None or real * per_unit > LONGEST_MS:
         return None

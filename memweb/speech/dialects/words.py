@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from memweb.speech.dialects import wire
+from memweb.speech.dialects.wire import LONGEST_MS
 from memweb.speech.transcript import Word
 
 
@@ -42,11 +43,24 @@ def listed_words(
     return tuple(words)
 
 
+def span(frame: Mapping[str, Any], *, unit_ms: int) -> tuple[int, int] | None:
+    """The `bounds` of a frame's `listed_words`, without making them; None for no words."""
+    first, last, end_before = LONGEST_MS, 0, 0
+    for item in wire.objects(frame.get("words")):
+        if item.get("type") == "spacing" or not wire.text(item.get("text")).strip():
+            continue
+        start, end = wire.milliseconds(item.get("start"), unit_ms), wire.milliseconds(item.get("end"), unit_ms)
+        begin = end_before if start is None else start
+        end_before = begin if end is None or end < begin else end
+        first, last = min(first, begin), max(last, end_before)
+    return (first, last) if first <= last else None
+
+
 def bounds(words: Sequence[Word]) -> tuple[int, int] | None:
     """Start and end in ms of a run of words; None for no words."""
     if not words:
         return None
-    return min(word.start_ms for word in words), max(word.end_ms for word in words)
+    return min([word.start_ms for word in words]), max([word.end_ms for word in words])
 
 
 def main_speaker(words: Sequence[Word]) -> str | None:
@@ -79,8 +93,8 @@ def respelled(words: Sequence[Word], text: str) -> tuple[Word, ...]:
 
 def plain(text: str) -> str:
     """A text as a recogniser hears it: lower case, no punctuation but what is inside a word."""
-    bare = (piece.strip(_MARKS) for piece in text.lower().split())
+    bare = (piece.strip(MARKS) for piece in text.lower().split())
     return " ".join(piece for piece in bare if piece)
 
 
-_MARKS = ".,;:!?…\"'“”‘’«»()[]{}¿¡—–-、。！？"
+MARKS = ".,;:!?…\"'“”‘’«»()[]{}¿¡—–-、。！？"

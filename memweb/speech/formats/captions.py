@@ -1,17 +1,20 @@
 """A transcript cut into captions: what SRT and VTT share.
 
 A cue holds at most two lines of 42 columns, ends at a sentence or a pause where it can, stays long enough to be read,
-and never overlaps the next, also where two people speak at once.
+and never overlaps the next, also where two people speak at once. Cues are made as segments come: a transcript of any
+length takes no more memory than its longest segment.
 """
 
 from __future__ import annotations
 
+import heapq
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from memweb.speech import text
 from memweb.speech.formats.options import CaptionRules, Options
+from memweb.speech.formats.words import Timed, shared, timed
 from memweb.speech.transcript import Segment, Transcript
 
 # A run of letters, or one character of CJK with the punctuation that must not leave it.
@@ -30,6 +33,8 @@ class Cue:
     lines: tuple[str, ...]
     speaker: str = ""
     """The name to show; empty where there is none."""
+    starts: tuple[tuple[tuple[int, int], ...], ...] = ()
+    """For each line: where in it each word begins, and when that word does, in ms."""
 
     @property
     def text(self) -> str:
@@ -49,18 +54,32 @@ class _Token:
 
 
 def cues(transcript: Transcript, options: Options, *, labelled: bool = False) -> list[Cue]:
-    """All captions, in order, each ending before the next begins. Segments without text give none.
+    """All captions of a transcript: see `flow`."""
+    return list(flow(transcript.segments, options, labelled=labelled))
+
+
+def flow(segments: Iterable[Segment], options: Options, *, labelled: bool = False) -> Iterator[Cue]:
+    """Captions in order, each ending before the next begins. Segments come in order; those without text give none.
 
     `labelled` writes the name of a new speaker into the text, for formats that have no other place for it.
     """
-    cut: list[Cue] = []
-    before = ""
-    for segment in transcript.segments:
+    return _timed(_ordered(segments, options, labelled=labelled), options.captions)
+
+
+def _ordered(segments: Iterable[Segment], options: Options, *, labelled: bool) -> Iterator[Cue]:
+    waiting: list[tuple[int, int, Cue]] = []
+    before, count = "", 0
+    for segment in segments:
+        while waiting and waiting[0][0] <= segment.start_ms:
+            yield heapq.heappop(waiting)[2]
         speaker = options.speaker(segment.speaker)
         label = f"{speaker}:" if labelled and speaker and speaker != before else ""
-        cut += _cut(_tokens(segment, label, options.captions), speaker, options.captions)
+        for cue in _cut(_tokens(segment, label, options.captions), speaker, options.captions):
+            count += 1  # keeps the order of cues that begin together
+            heapq.heappush(waiting, (cue.start_ms, count, cue))
         before = speaker
-    return list(_timed(sorted(cut, key=lambda cue: cue.start_ms), options.captions))
+    while waiting:
+        yield heapq.heappop(waiting)[2]
 
 
 def _cut(tokens: Iterator[_Token], speaker: str, rules: CaptionRules) -> Iterator[Cue]:
@@ -121,10 +140,15 @@ def _ends_clause(word: str) -> bool:
 
 def _cue(tokens: list[_Token], speaker: str, rules: CaptionRules) -> Cue:
     end = max(token.end_ms for token in tokens)
-    return Cue(tokens[0].start_ms, end, _lines(tokens, rules.line_columns), speaker)
+    lines = _lines(tokens, rules.line_columns)
+    starts = tuple(tuple(starts) for _, starts in lines)
+    return Cue(tokens[0].start_ms, end, tuple(line for line, _ in lines), speaker, starts)
 
 
-def _lines(tokens: list[_Token], columns: int) -> tuple[str, ...]:
+_Line = tuple[str, list[tuple[int, int]]]
+
+
+def _lines(tokens: list[_Token], columns: int) -> list[_Line]:
     """As few lines as will do, and of those the most even ones: two halves read faster than a long and a stub."""
     count = _height(tokens, columns)
     narrow, wide = 1, columns if count > 1 else 1
@@ -134,7 +158,7 @@ def _lines(tokens: list[_Token], columns: int) -> tuple[str, ...]:
             wide = middle
         else:
             narrow = middle + 1
-    return tuple(_wrapped(tokens, wide if count > 1 else columns))
+    return _wrapped(tokens, wide if count > 1 else columns)
 
 
 def _height(tokens: list[_Token], columns: int) -> int:
@@ -144,86 +168,82 @@ def _height(tokens: list[_Token], columns: int) -> int:
     return place[0]
 
 
-def _wrapped(tokens: list[_Token], columns: int) -> list[str]:
-    lines = [""]
+def _wrapped(tokens: list[_Token], columns: int) -> list[_Line]:
+    lines: list[_Line] = [("", [])]
     place = (1, 0)
     for token in tokens:
         place = _placed(place, token, columns)
         if place[0] > len(lines):
-            lines.append(token.text)
-        else:
-            lines[-1] += (" " if token.spaced and lines[-1] else "") + token.text
+            lines.append(("", []))
+        line, starts = lines[-1]
+        line += " " if token.spaced and line else ""
+        lines[-1] = (line + token.text, [*starts, (len(line), token.start_ms)])
     return lines
 
 
 def _tokens(segment: Segment, label: str, rules: CaptionRules) -> Iterator[_Token]:
-    """The label, then words as the text has them, with the times of the segment's words where they are as many.
-
-    After an edit they may not be; then the segment's time is shared out by length.
-    """
-    written = text.plain(segment.text).split()
-    if not written:
+    """The label, then the segment's words."""
+    words = timed(segment)
+    if not words:
         return
-    if len(written) == len(segment.words):
-        spans = [(word.start_ms, word.end_ms) for word in segment.words]
-    else:
-        spans = _shared(segment.start_ms, segment.end_ms, [text.width(word) or 1 for word in written])
-    latest = spans[0][0]
-    for word in label.split():
-        yield from _divided(word, latest, latest, rules.line_columns)
-    for word, (start, end) in zip(written, spans, strict=True):
-        latest = max(latest, start)  # words never go back in time, whatever a provider says
-        yield from _divided(word, latest, max(latest, end), rules.line_columns)
+    latest = words[0].start_ms
+    for part in label.split():
+        yield from _divided(Timed(part, latest, latest), rules.line_columns)
+    for word in words:
+        latest = max(latest, word.start_ms)  # words never go back in time, whatever a provider says
+        moved = replace(word, start_ms=latest, end_ms=max(latest, word.end_ms))
+        yield from _divided(moved, rules.line_columns)
 
 
-def _divided(word: str, start_ms: int, end_ms: int, columns: int) -> Iterator[_Token]:
+def _divided(word: Timed, columns: int) -> Iterator[_Token]:
     """A word, or its pieces where a line may break inside it."""
-    if word.isascii() and len(word) <= columns:
-        yield _Token(word, start_ms, end_ms, len(word))
+    if word.text.isascii() and len(word.text) <= columns:
+        yield _Token(word.text, word.start_ms, word.end_ms, len(word.text), word.spaced)
         return
-    pieces = _pieces(word, columns)
-    widths = [text.width(piece) for piece in pieces]
-    spans = _shared(start_ms, end_ms, [width or 1 for width in widths])
-    for at, (piece, (start, end)) in enumerate(zip(pieces, spans, strict=True)):
-        yield _Token(piece, start, end, widths[at], spaced=at == 0)
+    parts = _fitting(word.text, columns)
+    widths = [text.width(part) for part in parts]
+    spans = shared(word.start_ms, word.end_ms, [width or 1 for width in widths])
+    for at, (part, (start, end)) in enumerate(zip(parts, spans, strict=True)):
+        yield _Token(part, start, end, widths[at], spaced=word.spaced and at == 0)
 
 
-def _pieces(word: str, columns: int) -> list[str]:
-    """Divided between characters of CJK, and where it is longer than a line."""
-    pieces = []
-    for piece in _PIECE.findall(word):
-        rest = piece
-        while text.width(rest) > columns and len(rest) > 1:
-            cut = next((at for at in range(len(rest) - 1, 1, -1) if text.width(rest[:at]) <= columns), 1)
-            pieces.append(rest[:cut])
-            rest = rest[cut:]
-        pieces.append(rest)
-    return pieces
+def pieces(said: str) -> list[str]:
+    """What is never divided unless it is longer than a line: a line may break between characters of CJK."""
+    return _PIECE.findall(said)
 
 
-def _shared(start_ms: int, end_ms: int, weights: list[int]) -> list[tuple[int, int]]:
-    """A stretch of time cut in proportion to weights, without gaps."""
-    total, length = sum(weights), end_ms - start_ms
-    passed, spans = 0, []
-    for weight in weights:
-        begin = start_ms + length * passed // total
-        passed += weight
-        spans.append((begin, start_ms + length * passed // total))
-    return spans
+def _fitting(word: str, columns: int) -> list[str]:
+    """Its pieces, those too long for a line divided."""
+    fitting = []
+    for piece in pieces(word):
+        begin = column = 0
+        for at, character in enumerate(piece):
+            wide = text.width(character)
+            if column + wide > columns and at > begin:
+                fitting.append(piece[begin:at])
+                begin, column = at, 0
+            column += wide
+        fitting.append(piece[begin:])
+    return fitting
 
 
-def _timed(cut: list[Cue], rules: CaptionRules) -> Iterator[Cue]:
+def _timed(cut: Iterable[Cue], rules: CaptionRules) -> Iterator[Cue]:
     """Ends moved: later by the pad, for reading, and to the least; never beyond the start of the next.
 
     Where two people speak at once the later cue waits until the other was seen for a moment.
     """
-    moved: list[Cue] = []
     soonest = 0
+    held: Cue | None = None
     for cue in cut:
         start = max(cue.start_ms, soonest)
-        moved.append(replace(cue, start_ms=start))
         soonest = start + max(1, min(rules.least_ms, cue.end_ms - cue.start_ms))
-    for at, cue in enumerate(moved):
-        reading = sum(map(text.width, cue.lines)) * 1000 // rules.columns_per_second
-        end = max(cue.end_ms + rules.pad_ms, cue.start_ms + max(1, rules.least_ms, reading))
-        yield replace(cue, end_ms=min(end, moved[at + 1].start_ms) if at + 1 < len(moved) else end)
+        if held is not None:
+            yield replace(held, end_ms=min(_end(held, rules), start))
+        held = replace(cue, start_ms=start)
+    if held is not None:
+        yield replace(held, end_ms=_end(held, rules))
+
+
+def _end(cue: Cue, rules: CaptionRules) -> int:
+    reading = sum(map(text.width, cue.lines)) * 1000 // rules.columns_per_second
+    return max(cue.end_ms + rules.pad_ms, cue.start_ms + max(1, rules.least_ms, reading))

@@ -8,6 +8,8 @@ Version 1, an object:
     speakers     {label: name a person gave it} (likewise)
     language     ISO 639-1 or null
     duration_ms  integer or null
+    chapters     in order of time, each {at_ms, title}: where it begins; the title may be empty
+    marks        in order of time, each {at_ms, note}: a moment that was marked; the note may be empty
     segments     in order of start, each
       key        text, unique in the file
       start_ms, end_ms   integers, 0 <= start <= end
@@ -32,7 +34,7 @@ from typing import Any, Literal
 from memweb.speech import text
 from memweb.speech.formats.errors import Unreadable
 from memweb.speech.formats.options import DEFAULT, Options
-from memweb.speech.transcript import Segment, Transcript, Word
+from memweb.speech.transcript import Mark, Segment, Transcript, Word
 
 FORMAT = "memweb-transcript"
 VERSION = 1
@@ -41,7 +43,7 @@ _ESCAPED = re.compile("[\u2028-\u202e\u2066-\u2069\ufeff]")
 
 
 def write(transcript: Transcript, options: Options = DEFAULT) -> bytes:
-    """Names and title go in from the options; choices about speakers and times do not apply: this is everything."""
+    """Names and title go in from the options; choices about what is to be in it do not apply: this is everything."""
     content = {
         "format": FORMAT,
         "version": VERSION,
@@ -49,10 +51,16 @@ def write(transcript: Transcript, options: Options = DEFAULT) -> bytes:
         "speakers": {text.clean(label): text.clean(name) for label, name in sorted(options.names.items())},
         "language": _cleaned(transcript.language),
         "duration_ms": transcript.duration_ms,
+        "chapters": [_mark_row(mark, "title") for mark in transcript.marks if mark.is_chapter],
+        "marks": [_mark_row(mark, "note") for mark in transcript.marks if not mark.is_chapter],
         "segments": [_segment_row(segment) for segment in transcript.segments],
     }
     written = json.dumps(content, ensure_ascii=False, indent=1, allow_nan=False)
     return _ESCAPED.sub(lambda found: f"\\u{ord(found[0]):04x}", written).encode() + b"\n"
+
+
+def _mark_row(mark: Mark, said: str) -> dict[str, Any]:
+    return {"at_ms": mark.at_ms, said: text.clean(mark.text)}
 
 
 def _segment_row(segment: Segment) -> dict[str, Any]:
@@ -101,7 +109,19 @@ def read(data: bytes) -> Transcript:
         raise Unreadable("Two segments of the file have the same key.")
     whole = _Row(content, "The file")
     ordered = sorted(segments, key=lambda segment: segment.start_ms)
-    return Transcript(tuple(ordered), whole.text("language", None), whole.number("duration_ms", None))
+    marks = [*_marks(content, "chapters", "title"), *_marks(content, "marks", "note")]
+    return Transcript(
+        tuple(ordered),
+        whole.text("language", None),
+        whole.number("duration_ms", None),
+        tuple(sorted(marks, key=lambda mark: (mark.at_ms, not mark.is_chapter))),
+    )
+
+
+def _marks(content: dict[str, Any], kind: Literal["chapters", "marks"], said: str) -> list[Mark]:
+    """None in a file of an older memweb."""
+    rows = [_Row(row, f"{kind[:-1].title()} {n}") for n, row in enumerate(_rows(content.get(kind, []), "file"), 1)]
+    return [Mark(row.number("at_ms"), row.text(said, ""), kind == "chapters") for row in rows]
 
 
 def _rows(found: object, place: str) -> list[object]:

@@ -1,4 +1,4 @@
-"""Markdown (CommonMark): paragraphs under their speakers. Nothing said can become markup."""
+"""Markdown (CommonMark): paragraphs under their speakers and chapters. Nothing said can become markup."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator
 
 from memweb.speech import text
+from memweb.speech.formats.layout import LIST, Heading, notes, parts
 from memweb.speech.formats.options import DEFAULT, Options
-from memweb.speech.formats.times import clock
 from memweb.speech.transcript import Transcript
 
 _SPECIAL = re.compile(r"[\\`*_\[\]<>&~|#$]")
@@ -22,15 +22,19 @@ def _blocks(transcript: Transcript, options: Options) -> Iterator[str]:
     title = text.plain(options.title)
     if title:
         yield f"# {_escaped(title)}"
-    before = ""
-    for paragraph in text.paragraphs(transcript.segments):
-        speaker = options.speaker(paragraph.speaker)
-        heading = [f"**{_escaped(speaker)}**"] if speaker and speaker != before else []
-        heading += [clock(paragraph.start_ms)] if options.times else []
+    for part in parts(transcript, options):
+        if isinstance(part, Heading):
+            yield f"## {' · '.join(filter(None, (_escaped(part.title), part.time)))}"
+            continue
+        heading = [f"**{_escaped(part.speaker)}**"] if part.speaker else []
+        heading += [part.time] if part.time else []
         if heading:
             yield " ".join(heading)
-        yield _escaped(text.plain(paragraph.text))
-        before = speaker
+        yield _escaped(part.text)
+    listed = notes(transcript, options)
+    if listed:
+        yield f"## {LIST}"
+        yield "\n".join(f"- {note.time} {_escaped(note.text)}" for note in listed)
 
 
 def _escaped(said: str) -> str:

@@ -32,7 +32,15 @@ class Options:
     speakers: bool = True
     times: bool = False
     """In formats to be read: when each paragraph begins. Captions and tables always have times."""
+    paragraphs: bool = True
+    """In formats to be read: segments gathered into paragraphs; else each by itself."""
+    marks: bool = True
+    """In formats to be read: chapters as headings, and a list of what else was marked. JSON always tells."""
+    words: bool = False
+    """When each word is said, where the format has a place for it: VTT, HTML, CSV. JSON always tells."""
     title: str = ""
+    about: str = ""
+    """A line below the title, in documents: day, length, language."""
     names: Mapping[str, str] = field(default_factory=lambda: _NO_NAMES)
     """Speaker label -> the name a person gave it."""
     captions: CaptionRules = field(default_factory=CaptionRules)

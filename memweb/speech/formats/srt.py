@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from memweb.speech import text
 from memweb.speech.formats import reading
-from memweb.speech.formats.captions import Cue, cues
+from memweb.speech.formats.captions import Cue, flow
 from memweb.speech.formats.errors import Unreadable
 from memweb.speech.formats.options import DEFAULT, Options
 from memweb.speech.formats.times import parse, stamp
-from memweb.speech.transcript import Transcript
+from memweb.speech.transcript import Segment, Transcript
 
 _JOINER = "\u2060"  # takes no room and shows nothing
 _RISKY = re.compile(r"<(?=[A-Za-z/])|\{(?=\\)|--(?=>)")
@@ -21,8 +21,13 @@ _TIMING = re.compile(r"\s*([0-9:.,]+)\s*-->\s*([0-9:.,]+)")
 
 
 def write(transcript: Transcript, options: Options = DEFAULT) -> bytes:
-    blocks = (_block(number, cue) for number, cue in enumerate(cues(transcript, options, labelled=True), 1))
-    return "\n".join(blocks).encode()
+    return b"".join(pour(transcript.segments, options))
+
+
+def pour(segments: Iterable[Segment], options: Options = DEFAULT) -> Iterator[bytes]:
+    """The file piece by piece, as segments come."""
+    for number, cue in enumerate(flow(segments, options, labelled=True), 1):
+        yield (("\n" if number > 1 else "") + _block(number, cue)).encode()
 
 
 def _block(number: int, cue: Cue) -> str:

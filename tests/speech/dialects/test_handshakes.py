@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from memweb.speech.dialects import PROVIDERS, RefusedParameter, ServerSettings, live_server
 from memweb.speech.dialects.assemblyai import server as assemblyai
 from memweb.speech.dialects.elevenlabs import server as elevenlabs
+from memweb.speech.turns import TurnRules
 
 
 def settings_of(provider: str, **params: str | list[str]) -> ServerSettings:
@@ -37,14 +38,18 @@ ELEVENLABS: list[tuple[dict[str, Any], dict[str, Any]]] = [
     ({"include_language_detection": "true"}, {"language_detection": True}),
     ({"inactivity_timeout": "30"}, {"idle_timeout_s": 30}),
     ({"vad_threshold": "0.5", "min_silence_duration_ms": "100"},
-     {"hints": {"vad_threshold": 0.5, "min_silence_duration_ms": 100.0}}),
+     {"hints": {"vad_threshold": 0.5, "min_silence_duration_ms": 100.0}, "turns": None}),
+    ({"commit_strategy": "vad", "vad_silence_threshold_secs": "0.7", "min_speech_duration_ms": "50"},
+     {"turns": TurnRules(700, 700, min_speech_ms=50)}),
+    ({"commit_strategy": "vad", "vad_threshold": "0.4", "min_silence_duration_ms": "2000"},
+     {"turns": TurnRules(2000, 2000, min_speech_ms=100)}),
     ({"model_id": "scribe_v3_live"}, {"model": "scribe_v3_live"}),
     ({"enable_logging": "false", "keyterms": [], "no_verbatim": "false", "filter_background_audio": "False"}, {}),
     ({"diarize": "true", "num_speakers": "2", "tag_audio_events": "true", "timestamps_granularity": "character",
       "made_up": "x"}, {"language": None}),
 ]  # fmt: skip
 ASSEMBLYAI: list[tuple[dict[str, Any], dict[str, Any]]] = [
-    ({}, {"language": "en", "language_given": False, "sample_rate": 16000, "encoding": "pcm_s16le",
+    ({}, {"language": "en", "language_given": False, "sample_rate": 16000, "encoding": "pcm_s16le", "turns": None,
           "idle_timeout_s": 300, "commit": "vad", "timestamps": True, "partials": True, "format_turns": False}),
     ({"speech_model": "universal-streaming-multilingual"}, {"language": None, "language_given": False}),
     ({"speech_model": "whisper-rt"}, {"language": None}),
@@ -63,7 +68,10 @@ ASSEMBLYAI: list[tuple[dict[str, Any], dict[str, Any]]] = [
     ({"include_partial_turns": "false"}, {"partials": False}),
     ({"inactivity_timeout": "5"}, {"idle_timeout_s": 5}),
     ({"end_of_turn_confidence_threshold": "0.4", "max_turn_silence": "1280"},
-     {"hints": {"end_of_turn_confidence_threshold": 0.4, "max_turn_silence": 1280.0}}),
+     {"hints": {"end_of_turn_confidence_threshold": 0.4, "max_turn_silence": 1280.0}, "turns": TurnRules(1280, 400)}),
+    ({"min_turn_silence": "2000"}, {"turns": TurnRules(2000, 2000)}),
+    ({"min_end_of_turn_silence_when_confident": "560", "end_of_turn_confidence_threshold": "0"},
+     {"turns": TurnRules(560, 560)}),
     ({"keyterms_prompt": "[]", "word_boost": '["", null, false]', "llm_gateway": "{}", "redact_pii": "False"}, {}),
     ({"mode": "balanced", "enable_extra_session_information": "true", "max_speakers": "3", "token": "x"}, {}),
 ]  # fmt: skip
@@ -100,6 +108,7 @@ def test_a_parameter_is_honoured_or_ignored(provider: str, params: dict[str, Any
         ("assemblyai", "language_codes", "[7]", "not an ISO language code"),
         ("assemblyai", "format_turns", "perhaps", "neither true nor false"),
         ("assemblyai", "min_turn_silence", "x", "not a number"),
+        ("assemblyai", "turn_left_pad_ms", "100", "Leave it out"),
         *(("assemblyai", name, '["x"]', "is not available here") for name in assemblyai.LACKING),
         ("assemblyai", "llm_gateway", '{"model": "x"}', "is not available here"),
     ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memweb.speech.dialects import PROVIDERS, LiveOptions, live_client
+from memweb.speech.dialects import PROVIDERS, LiveOptions, live_client, wire
 from memweb.speech.dialects.assemblyai import client as assemblyai
 from memweb.speech.dialects.elevenlabs import client as elevenlabs
-from memweb.speech.events import Event, Failed, Final, Partial, Revised, Warned
+from memweb.speech.dialects.words import bounds, listed_words, span
+from memweb.speech.events import Event, Failed, Final, Revised, Warned
 from memweb.speech.transcript import Word
 from tests.speech.dialects.told import told
 
@@ -104,7 +106,7 @@ def strings_in(value: Any) -> list[str]:
 def words_in(event: Event) -> tuple[Word, ...]:
     if isinstance(event, Final):
         return event.segment.words
-    return event.words if isinstance(event, Partial | Revised) else ()
+    return event.words if isinstance(event, Revised) else ()
 
 
 def assert_storable(event: Event) -> None:
@@ -138,6 +140,30 @@ def test_nothing_a_provider_sends_raises_or_cannot_be_stored(
 def test_no_bytes_and_no_text_raise(provider: str, message: str | bytes) -> None:
     for event in live_client(provider).read(message):
         assert_storable(event)
+
+
+TIMED = st.fixed_dictionaries(
+    {"text": st.sampled_from(["a", "", " ", "\0"])},
+    optional={"start": st.integers(-9, 99), "end": st.integers(-9, 99) | st.none(), "type": st.just("spacing")},
+)
+
+
+@given(words=st.lists(TIMED, max_size=6))
+def test_the_span_of_words_is_that_of_the_words_made(words: list[dict[str, Any]]) -> None:
+    made = listed_words({"words": words}, unit_ms=1, detail=lambda item: (None, None))
+    assert span({"words": words}, unit_ms=1) == bounds(made)
+
+
+def test_an_object_is_read_where_the_json_module_reads_one() -> None:
+    before = ["", " ", "\r\n\t", "\x0b", "\ufeff", "x", "{"]
+    texts = ['{"a": 1}', '{"a": {"b": [NaN]}}', "[1]", "1", "{", ""]
+    after = ["", " ", "\n\n", "\xa0", "\0", "}", "{}", ",1"]
+    for message in map("".join, product(before, texts, after)):
+        try:
+            value = json.loads(message)
+        except ValueError:
+            value = None
+        assert repr(wire.read_object(message)) == repr(value if isinstance(value, dict) else None), message
 
 
 def test_a_confidence_never_leaves_its_bounds() -> None:

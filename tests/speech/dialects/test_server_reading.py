@@ -179,9 +179,9 @@ def test_parameters_may_change_within_a_session_and_the_others_stay() -> None:
     assert (server.settings.format_turns, server.settings.partials) == (True, False)
     server.accept(json.dumps({"type": "UpdateConfiguration", "include_partial_turns": True, "format_turns": False}))
     assert (server.settings.format_turns, server.settings.partials) == (False, True)
-    assert server.accept('{"end_utterance_silence_threshold": 700}') == [
-        Configure({"end_utterance_silence_threshold": 700})
-    ]
+    assert server.accept('{"end_utterance_silence_threshold": 700}') == [Configure({"max_turn_silence": 700})]
+    assert server.settings.turns is not None
+    assert server.settings.turns.silence_ms == 700
 
 
 @pytest.mark.parametrize(

@@ -62,3 +62,28 @@ HOSTILE = Transcript(
         )
     )
 )
+
+LANGUAGES = Transcript(
+    tuple(
+        spoken(f"1-{at}", at * 20_000, said, "AB"[at % 2], language=language)
+        for at, (language, said) in enumerate(
+            [
+                ("en", "It costs 3 €, she said; “fine”."),
+                ("de", "Die Tür ist größer, als er dachte. Straße, Öl, Übel."),
+                ("ru", "Привет, как дела сегодня?"),
+                ("el", "Καλημέρα σε όλους."),
+                ("vi", "Xin chào tất cả các bạn."),
+                ("ar", "مرحبا بالعالم، كيف حالك اليوم؟"),
+                ("he", "שלום עולם, זה משפט בעברית."),
+                ("hi", "नमस्ते दुनिया क्षत्रिय"),
+                ("th", "สวัสดีชาวโลก นี่คือประโยค"),
+                ("ko", "안녕하세요 여러분, 한국어 문장입니다."),
+                ("ja", "これは日本語のとても長い文章で、空白がないので、どこかで改行しなければなりません。" * 3),
+                ("zh", "今天天气很好，我们去公园吧。"),
+            ]
+        )
+    ),
+    "en",
+    240_000,
+)
+"""Twelve languages: every script that can be asked for."""

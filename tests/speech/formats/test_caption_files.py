@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memweb.speech.formats import Options, Unreadable, srt, vtt
+from memweb.speech.formats import Options, Unreadable, srt, txt, vtt
 from memweb.speech.formats.captions import cues
 from memweb.speech.formats.reading import decode
 from memweb.speech.transcript import Segment, Transcript
@@ -142,6 +142,8 @@ def test_other_files_are_refused_in_words():
         srt.read(b"Dear Sir,\n\nplease find")
     with pytest.raises(Unreadable, match="not a WebVTT file"):
         vtt.read(b"WEBVTTX")
+    with pytest.raises(Unreadable, match="not a text file"):
+        txt.read(b"PK\0\1")
     assert srt.read(b" \n") == Transcript()
 
 

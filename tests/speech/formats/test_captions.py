@@ -178,9 +178,27 @@ def test_a_clock_shows_hours_only_when_there_are_some():
     assert [clock(ms) for ms in (0, 59_999, 60_000, 3_600_000)] == ["0:00", "0:59", "1:00", "1:00:00"]
 
 
-def test_three_hours_are_cut_in_the_time_of_a_blink():
+def test_the_work_grows_with_the_length_and_not_with_its_square():
     said = "and so the whole of the matter was settled before anybody had asked, or so it seemed to us all."
-    long = Transcript(tuple(spoken(str(at), at * 7200, said, "AB"[at % 2]) for at in range(1500)))
-    began = time.process_time()
-    assert len(cues(long, Options())) >= 1500
-    assert time.process_time() - began < 2.0
+    hours = [Transcript(tuple(spoken(str(at), at * 7200, said, "AB"[at % 2]) for at in range(n))) for n in (150, 1500)]
+    took = []
+    for transcript in hours:
+        began = time.process_time()
+        assert len(cues(transcript, Options())) >= len(transcript.segments)
+        took.append(time.process_time() - began)
+    assert took[1] < 40 * max(took[0], 0.001)  # ten times the length; its square would be a hundred times the work
+
+
+def test_a_word_without_end_is_measured_a_few_times_and_not_once_for_each_of_its_letters(monkeypatch):
+    measured, width = 0, text.width
+
+    def counting(said):
+        nonlocal measured
+        measured += len(said)
+        return width(said)
+
+    monkeypatch.setattr(text, "width", counting)
+    word = "ก" * 2_000  # Thai has no spaces: a long paragraph is one word
+    found = cues(Transcript((Segment("1", 0, 600_000, word),)), Options())
+    assert "".join(line for cue in found for line in cue.lines) == word
+    assert measured < 10 * len(word)

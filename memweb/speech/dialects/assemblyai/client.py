@@ -12,7 +12,7 @@ from memweb.speech.dialects import failures, warning, wire
 from memweb.speech.dialects.contract import LiveOptions
 from memweb.speech.dialects.languages import base_language
 from memweb.speech.dialects.segments import SegmentBook
-from memweb.speech.dialects.words import bounds, listed_words, main_speaker
+from memweb.speech.dialects.words import listed_words, main_speaker, span
 from memweb.speech.events import Began, Ended, Event, Partial, Revised, SpeechBegan, Warned
 from memweb.speech.transcript import Segment, Word
 
@@ -84,10 +84,10 @@ class AssemblyAIClient:
 
     def _turn(self, frame: Frame) -> tuple[Event, ...]:
         order = wire.ordinal(frame.get("turn_order"))
-        words = read_words(frame)
-        text = turn_text(frame, words)
         if frame.get("end_of_turn") is not True:
-            return self._interim(text, words) if order is None or order > self._ended_turn else ()
+            return self._interim(frame) if order is None or order > self._ended_turn else ()
+        words = read_words(frame)
+        text = turn_text(frame)
         formatted = frame.get("turn_is_formatted") is True
         if order is not None:
             if order in self._formatted and not formatted:
@@ -97,18 +97,18 @@ class AssemblyAIClient:
                 self._formatted.add(order)
         return self._told("turn", text, words, frame, order)
 
-    def _interim(self, text: str, words: tuple[Word, ...]) -> tuple[Event, ...]:
+    def _interim(self, frame: Frame) -> tuple[Event, ...]:
         if not self._options.partials:
             return ()
-        start_ms, end_ms = bounds(words) or (None, None)
-        return (Partial(text, start_ms, end_ms, words),)
+        start_ms, end_ms = span(frame, unit_ms=1) or (None, None)
+        return (Partial(turn_text(frame), start_ms, end_ms),)
 
     def _told(
         self, kind: str, text: str, words: tuple[Word, ...], frame: Frame, order: int | None = None
     ) -> tuple[Event, ...]:
         if not text and not self._book.knows(order):
             return (Partial(""),)
-        start_ms, end_ms = placed(frame, words)
+        start_ms, end_ms = placed(frame)
         segment = Segment(
             key="",
             start_ms=start_ms,
@@ -124,10 +124,9 @@ class AssemblyAIClient:
     def _old_partial(self, frame: Frame) -> tuple[Event, ...]:
         if not self._options.partials:
             return ()
-        words = read_words(frame)
-        start_ms, end_ms = placed(frame, words)
+        start_ms, end_ms = placed(frame)
         text = wire.text(frame.get("text")).strip()
-        return (Partial(text, start_ms, end_ms, words) if end_ms else Partial(text),)
+        return (Partial(text, start_ms, end_ms) if end_ms else Partial(text),)
 
     def _old_final(self, frame: Frame) -> tuple[Event, ...]:
         return self._told(wire.kind(frame), wire.text(frame.get("text")).strip(), read_words(frame), frame)
@@ -179,26 +178,29 @@ _READERS: dict[str, Callable[[AssemblyAIClient, Frame], tuple[Event, ...]]] = {
 }
 
 
-def turn_text(frame: Frame, words: tuple[Word, ...]) -> str:
+def turn_text(frame: Frame) -> str:
     """All the words of a turn so far: its transcript, and the tail that older models leave out of it.
 
     Some models put only settled words into `transcript`, others all of them; which one shows in its length.
     """
     transcript = wire.text(frame.get("transcript")).strip() or wire.text(frame.get("utterance")).strip()
-    items = wire.objects(frame.get("words"))
-    tail = [
-        word for item in items if item.get("word_is_final") is False if (word := wire.text(item.get("text")).strip())
-    ]
+    whole, tail = 0, []
+    for item in wire.objects(frame.get("words")):
+        word = wire.text(item.get("text")).strip()
+        whole += len(word)
+        if word and item.get("word_is_final") is False:
+            tail.append(word)
+    if not tail:
+        return transcript
     length, tail_length = len("".join(transcript.split())), sum(map(len, tail))
-    whole = sum(len(word.text) for word in words)
     if abs(length - whole) > abs(length - (whole - tail_length)):
         return " ".join([transcript, *tail]).strip()
     return transcript
 
 
-def placed(frame: Frame, words: tuple[Word, ...]) -> tuple[int, int]:
+def placed(frame: Frame) -> tuple[int, int]:
     """Start and end in ms, from the words or from a v2 message's own bounds; 0 and 0 where it has none."""
-    found = bounds(words)
+    found = span(frame, unit_ms=1)
     if found is not None:
         return found
     start = wire.milliseconds(frame.get("audio_start"), 1) or 0
@@ -207,6 +209,8 @@ def placed(frame: Frame, words: tuple[Word, ...]) -> tuple[int, int]:
 
 def speaker_label(value: object) -> str | None:
     """A voice's label; None for the provider's word for none."""
+    if value is None:
+        return None
     label = wire.text(value).strip()
     return label if label and label != "UNKNOWN" else None
 

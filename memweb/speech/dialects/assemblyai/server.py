@@ -12,11 +12,16 @@ Handshake parameters, and what each does here:
     disable_partial_transcripts, include_partial_turns
                                 honoured: only ends of turns
     inactivity_timeout          honoured: whole seconds from 5 to 3600, 300 where absent
-    end_of_turn_confidence_threshold, min_turn_silence, min_end_of_turn_silence_when_confident, max_turn_silence,
-    vad_threshold, interruption_delay, turn_left_pad_ms
-                                checked, then handed to the engine as hints
+    min_turn_silence, min_end_of_turn_silence_when_confident
+                                honoured: milliseconds of silence that end a turn whose words end a sentence
+    max_turn_silence            honoured: milliseconds of silence that end any turn
+    end_of_turn_confidence_threshold
+                                honoured: at 0 every turn counts as one whose words end a sentence
+    vad_threshold               honoured: how loud, above the noise of the room, a voice must be
+                                (without any of these five the engine's own pauses end a turn)
     keyterms_prompt, word_boost, prompt, agent_context, speaker_labels, filter_profanity, redact_pii, voice_focus,
-    noise_suppression_model, session_heartbeat, acknowledge_silence, llm_gateway, webhook_url, domain
+    noise_suppression_model, session_heartbeat, acknowledge_silence, llm_gateway, webhook_url, domain,
+    interruption_delay, turn_left_pad_ms
                                 refused when set to a true value
     mode, continuous_partials, enable_extra_session_information, and unknown ones: ignored, as the provider does
 
@@ -45,9 +50,11 @@ from memweb.speech.dialects.contract import (
 )
 from memweb.speech.dialects.intake import Intake, decoded
 from memweb.speech.dialects.parameters import Parameters
+from memweb.speech.dialects.silences import loudness
 from memweb.speech.dialects.words import plain, spread
 from memweb.speech.events import Event, Failed, Final, Partial, SpeechBegan, Warned
 from memweb.speech.transcript import Word
+from memweb.speech.turns import TurnRules
 
 LACKING = {
     "keyterms_prompt": "words cannot be favoured",
@@ -64,6 +71,8 @@ LACKING = {
     "llm_gateway": "no language model is asked",
     "webhook_url": "a live session calls no webhook",
     "domain": "there is one model for every field",
+    "interruption_delay": "the start of speech is told at once",
+    "turn_left_pad_ms": "a turn begins where its words do",
 }
 HINTS = {
     "end_of_turn_confidence_threshold": (0, 1),
@@ -71,9 +80,9 @@ HINTS = {
     "min_end_of_turn_silence_when_confident": (0, 60_000),
     "max_turn_silence": (0, 60_000),
     "vad_threshold": (0, 1),
-    "interruption_delay": (0, 60_000),
-    "turn_left_pad_ms": (0, 60_000),
 }
+MIN_SILENCE_MS, MAX_SILENCE_MS = 400, 1280
+"""The provider's, where only the other is given."""
 CLOSING = {
     "auth": 4001,
     "funds": 4002,
@@ -114,7 +123,19 @@ def read_settings(query: Mapping[str, list[str]]) -> ServerSettings:
         partials=not parameters.flag("disable_partial_transcripts") and parameters.flag("include_partial_turns", True),
         format_turns=parameters.flag("format_turns"),
         hints=hints,
+        turns=turn_rules(hints),
     )
+
+
+def turn_rules(hints: Mapping[str, float]) -> TurnRules | None:
+    """When a turn ends, where anything is said about it."""
+    if not hints:
+        return None
+    least = hints.get("min_turn_silence", hints.get("min_end_of_turn_silence_when_confident", MIN_SILENCE_MS))
+    most = max(least, hints.get("max_turn_silence", MAX_SILENCE_MS))
+    if hints.get("end_of_turn_confidence_threshold", 1) == 0:
+        most = least
+    return TurnRules(int(most), int(least), above_floor_db=loudness(hints.get("vad_threshold")))
 
 
 class AssemblyAIServer:
@@ -158,7 +179,7 @@ class AssemblyAIServer:
         if "audio_data" in frame:
             return self._chunk(frame["audio_data"], False)
         if "end_utterance_silence_threshold" in frame:
-            return [Configure({"end_utterance_silence_threshold": frame["end_utterance_silence_threshold"]})]
+            return self._configure({"max_turn_silence": frame["end_utterance_silence_threshold"]})
         return [_fatal("The type of the message is not known.")]
 
     def _heard(self, data: bytes) -> list[Command]:
@@ -180,11 +201,13 @@ class AssemblyAIServer:
         except RefusedParameter as refusal:
             return [Bad(None, "input", refusal.message, False, [_warning(3006, Warned("input", refusal.message))])]
         partials = {"disable_partial_transcripts", "include_partial_turns"} & query.keys()
+        hints = {**self.settings.hints, **settings.hints}
         self.settings = replace(
             self.settings,
             partials=settings.partials if partials else self.settings.partials,
             format_turns=settings.format_turns if "format_turns" in query else self.settings.format_turns,
-            hints={**self.settings.hints, **settings.hints},
+            hints=hints,
+            turns=turn_rules(hints),
         )
         return [Configure(wanted)]
 
@@ -211,7 +234,7 @@ class AssemblyAIServer:
         if not self.settings.partials or not (event.text or self._shown):
             return []
         start_ms = event.start_ms or 0
-        words = event.words or spread(event.text, start_ms, max(start_ms, event.end_ms or 0))
+        words = spread(event.text, start_ms, max(start_ms, event.end_ms or 0))
         self._shown = bool(event.text)
         turn = self._frame(event.text, words, ended=False, formatted=False)
         return [*(self._start(words[0].start_ms) if words else []), turn]

@@ -9,8 +9,11 @@ Handshake parameters, and what each does here:
     include_timestamps         honoured: committed_transcript_with_timestamps follows
     include_language_detection honoured: final_transcript with language_code follows
     inactivity_timeout         honoured: whole seconds from 1 to 3600, 15 where absent
-    vad_silence_threshold_secs, vad_threshold, min_speech_duration_ms, min_silence_duration_ms
-                               checked, then handed to the engine as hints
+    vad_silence_threshold_secs honoured with commit_strategy=vad, as the next three: this silence makes a commit
+    vad_threshold              honoured: how loud, above the noise of the room, a voice must be
+    min_speech_duration_ms     honoured: a shorter sound is no voice
+    min_silence_duration_ms    honoured: no shorter silence makes a commit
+                               (without any of these four the engine's own pauses do)
     model_id                   taken as a label: the engine on this machine answers
     enable_logging             true or false, no difference: audio and text are not logged
     keyterms, no_verbatim, entity_detection, entity_redaction, transcript_edit, filter_background_audio
@@ -31,9 +34,11 @@ from memweb.speech.dialects import ending, warning, wire
 from memweb.speech.dialects.contract import Audio, Bad, Command, Commit, Encoding, KeepAlive, ServerSettings
 from memweb.speech.dialects.intake import Intake, decoded
 from memweb.speech.dialects.parameters import Parameters
+from memweb.speech.dialects.silences import loudness
 from memweb.speech.dialects.words import spread
 from memweb.speech.events import Committed, Ended, Event, Failed, Final, Partial, Warned
 from memweb.speech.transcript import Segment, Word
+from memweb.speech.turns import TurnRules
 
 FORMATS: Mapping[str, tuple[Encoding, int]] = {
     **{f"pcm_{rate}": ("pcm_s16le", rate) for rate in (8000, 16000, 22050, 24000, 44100, 48000)},
@@ -67,6 +72,8 @@ FAILING = {
 LEAST_COMMIT_MS = 300
 LONGEST_SEGMENT_MS = 90_000
 IDLE_S = 15
+SILENCE_S, SPEECH_MS = 1.5, 100
+"""The provider's, where only others are given."""
 
 
 def read_settings(query: Mapping[str, list[str]]) -> ServerSettings:
@@ -89,6 +96,18 @@ def read_settings(query: Mapping[str, list[str]]) -> ServerSettings:
         timestamps=parameters.flag("include_timestamps"),
         language_detection=parameters.flag("include_language_detection"),
         hints=hints,
+        turns=turn_rules(hints) if hints and strategy == "vad" else None,
+    )
+
+
+def turn_rules(hints: Mapping[str, float]) -> TurnRules:
+    """When a segment is committed by itself."""
+    silence = max(1000 * hints.get("vad_silence_threshold_secs", SILENCE_S), hints.get("min_silence_duration_ms", 0))
+    return TurnRules(
+        silence_ms=int(silence),
+        confident_ms=int(silence),
+        min_speech_ms=int(hints.get("min_speech_duration_ms", SPEECH_MS)),
+        above_floor_db=loudness(hints.get("vad_threshold")),
     )
 
 

@@ -1,0 +1,1 @@
+"""OpenAI's speech-to-text for whole files."""

@@ -6,27 +6,20 @@ on this machine is late.
 
 from __future__ import annotations
 
-import select
-import socket
 import subprocess
-import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
-from memweb.engines import load, process, registry, weights, wire
-from memweb.engines.errors import EngineFailed, EngineMissing, UnreadableAudio
+from memweb.engines import load, registry, talk, weights, wire
+from memweb.engines.errors import EngineFailed, EngineMissing, HintsRefused, UnreadableAudio
+from memweb.speech.recognition import Hints, Measures, Reading, Stretch
 from memweb.speech.transcript import Segment, Word
 
 Progress = Callable[[int], None]
-"""Called with whole per cents of the audio, never falling: after each line and every few seconds."""
-PIECE = 1 << 18
-SILENT_S = 600.0
-"""A child that says nothing for so long hangs."""
-SIGN_OF_LIFE_S = 5.0
-STAND_BACK_S = 0.5
+"""Called with whole per cents of the audio, never falling: after each line and twice a second; what it raises
+ends the reading."""
 LONGEST_STAND_BACK_S = 120.0
 """Between two lines. After so long one line is read all the same: a job that never moves is a dead one."""
 
@@ -87,17 +80,36 @@ def transcribe(
     makes per cents of an iterator. `yield_to_live` says when to stand back; by default while a live stream of this
     machine is more than a second behind. Raises EngineMissing, UnreadableAudio, EngineFailed.
     """
+    for found in read(pcm, Hints(language), progress, yield_to_live, duration_ms=duration_ms):
+        if isinstance(found, Reading):
+            yield found.segment
+
+
+def read(
+    pcm: Iterable[bytes] | Path | str,
+    hints: Hints,
+    progress: Progress | None = None,
+    yield_to_live: Callable[[], bool] | None = None,
+    *,
+    duration_ms: int | None = None,
+) -> Iterator[Reading | Stretch]:
+    """Like `transcribe`, with hints, and with all that the engine tells. Raises HintsRefused too."""
     name = engine_name()
-    hello: wire.Head = {"t": "hello", "language": language.split("-")[0].lower() if language else None}
+    language = hints.language
+    hello: wire.Head = asdict(hints) | {"t": "hello", "language": language.split("-")[0].lower() if language else None}
     if name != registry.MOONSHINE:
         hello |= weights.hello()
+    elif not hints.plain:
+        raise HintsRefused(
+            "Only Whisper can be given hints, and it is not installed here. Install it with `pip install '.[whisper]'`."
+        )
     pieces: Iterator[bytes] = iter(())
     if isinstance(pcm, (str, Path)):
         hello["path"] = str(Path(pcm).resolve())
     else:
-        pieces = _sized(pcm)
+        pieces = talk.sized(pcm)
     shown = _Shown(progress, duration_ms)
-    with _child() as (reading, writing, child):
+    with talk.child("reader") as (reading, writing, child):
         yield from _conversation(reading, writing, hello, pieces, shown, yield_to_live or load.live_is_late, child)
     shown.at(100)
 
@@ -110,11 +122,11 @@ def _conversation(
     shown: _Shown,
     late: Callable[[], bool],
     child: subprocess.Popen[bytes],
-) -> Iterator[Segment]:
-    _write(writing, hello)
+) -> Iterator[Reading | Stretch]:
+    talk.write(writing, hello)
     count = 0
     while True:
-        frame = _read(reading, shown)
+        frame = talk.read(reading, shown.again)
         if frame is None:
             raise EngineFailed(f"The speech engine stopped while it read (code {child.wait()}). Try again.")
         head = frame[0]
@@ -124,14 +136,16 @@ def _conversation(
             raise _failure(head)
         if head["t"] == "more":
             piece = next(pieces, None)
-            _write(writing, {"t": "end"} if piece is None else {"t": "audio"}, piece or b"")
+            talk.write(writing, {"t": "end"} if piece is None else {"t": "audio"}, piece or b"")
         elif head["t"] in ("line", "at"):
             shown.done(head["end_ms"] if head["t"] == "line" else head["ms"], head["total_ms"])
             if head["t"] == "line":
-                yield _segment(str(count), head)
+                yield Reading(_segment(str(count), head), _measures(head.get("measures")))
                 count += 1
-            _stand_back(late, shown)
-            _write(writing, {"t": "go"})
+            else:
+                yield Stretch(head["ms"], head["voiced_ms"], head["language"], head["language_confidence"])
+            load.stand_back(late, shown.again, LONGEST_STAND_BACK_S)
+            talk.write(writing, {"t": "go"})
 
 
 def _segment(key: str, head: wire.Head) -> Segment:
@@ -142,17 +156,14 @@ def _segment(key: str, head: wire.Head) -> Segment:
     return Segment(key, head["start_ms"], head["end_ms"], head["text"], words, language=head["language"])
 
 
+def _measures(told: dict[str, Any] | None) -> Measures | None:
+    return None if told is None else Measures(**told | {"tokens": tuple(told["tokens"])})
+
+
 def _failure(head: wire.Head) -> EngineFailed:
     if head["kind"].startswith("av"):
         return UnreadableAudio("The recording could not be read: it is damaged, or neither WAV nor FLAC.")
     return EngineFailed(f"The speech engine could not read this recording ({head['message']}).")
-
-
-def _stand_back(late: Callable[[], bool], shown: _Shown) -> None:
-    until = time.monotonic() + LONGEST_STAND_BACK_S
-    while late() and time.monotonic() < until:
-        shown.again()
-        time.sleep(STAND_BACK_S)
 
 
 class _Shown:
@@ -175,55 +186,3 @@ class _Shown:
     def again(self) -> None:
         if self._progress is not None:
             self._progress(self._percent)
-
-
-def _sized(pcm: Iterable[bytes]) -> Iterator[bytes]:
-    """The same bytes in pieces that fit a frame."""
-    for piece in pcm:
-        for at in range(0, len(piece), PIECE):
-            yield piece[at : at + PIECE]
-
-
-@contextmanager
-def _child() -> Iterator[tuple[BinaryIO, BinaryIO, subprocess.Popen[bytes]]]:
-    """A reader process, ended with the block however it ends."""
-    ours, theirs = socket.socketpair()
-    with ours:
-        with theirs:
-            child = process.spawn("reader", link=theirs)
-        try:
-            with ours.makefile("rb") as reading, ours.makefile("wb") as writing:
-                yield reading, writing, child
-        finally:
-            _end(child)
-
-
-def _end(child: subprocess.Popen[bytes]) -> None:
-    """Ask first; a child in the middle of native work does not hear."""
-    child.terminate()
-    try:
-        child.wait(timeout=2)
-    except subprocess.TimeoutExpired:
-        child.kill()
-        child.wait()
-
-
-def _read(reading: BinaryIO, shown: _Shown) -> wire.Frame | None:
-    """The child's next frame; None when it has died. Tells the caller every few seconds that it still works."""
-    until = time.monotonic() + SILENT_S
-    while not select.select([reading], [], [], SIGN_OF_LIFE_S)[0]:
-        if time.monotonic() > until:
-            raise EngineFailed("The speech engine stopped answering while it read. Try again.")
-        shown.again()
-    try:
-        return wire.read(reading)
-    except ConnectionError:
-        return None
-
-
-def _write(writing: BinaryIO, head: wire.Head, body: bytes = b"") -> None:
-    try:
-        writing.write(wire.pack(head, body))
-        writing.flush()
-    except ConnectionError:
-        pass  # the child has died: the next read says so

@@ -3,6 +3,7 @@
 EngineError
 ├── EngineMissing    the engine or its weights are not installed here
 │   └── WeightsBroken    they are, but their digest is not the published one
+├── HintsRefused     the engine that is installed cannot follow what was asked
 ├── AtCapacity       every live place on this machine is taken
 └── EngineFailed     the engine ran and broke
     └── UnreadableAudio  the audio could not be decoded
@@ -21,6 +22,10 @@ class EngineMissing(EngineError):
 
 class WeightsBroken(EngineMissing):
     """The model's files are there but their SHA-256 is not the published one."""
+
+
+class HintsRefused(EngineError):
+    """Hints were given to an engine that takes none."""
 
 
 class AtCapacity(EngineError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from pathlib import Path
 from django.conf import settings
 
 STALE_S = 5.0
+LOOK_EVERY_S = 0.5
 LAG_YIELD_MS = 1000
 """Batch work stands back while any live stream is further behind than this."""
 
@@ -57,3 +59,14 @@ def read() -> list[Load]:
 def live_is_late() -> bool:
     """True while live work needs the machine more than batch work does."""
     return any(load.lag_ms > LAG_YIELD_MS for load in read())
+
+
+def stand_back(is_late: Callable[[], bool], meanwhile: Callable[[], None], longest_s: float) -> None:
+    """Leave the cores to whoever speaks, but no longer than `longest_s`. `meanwhile` may raise, to end it.
+
+    Blocks: batch work has a thread of its own. Another process's file is looked at, so there is nothing to wait on.
+    """
+    until = time.monotonic() + longest_s
+    while is_late() and time.monotonic() < until:
+        meanwhile()
+        time.sleep(LOOK_EVERY_S)

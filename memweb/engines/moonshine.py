@@ -38,7 +38,7 @@ class NativeLine(NamedTuple):
     text: str
 
 
-class _Stream:
+class Stream:
     """One native stream of a transcriber."""
 
     def __init__(self, transcriber: Any) -> None:
@@ -60,9 +60,13 @@ class _Stream:
         from moonshine_voice.moonshine_api import TranscriptC
 
         out = ctypes.POINTER(TranscriptC)()
-        self._check(self._lib.moonshine_transcribe_stream(self._owner._handle, self._handle, 0, ctypes.byref(out)))
+        self.update(out)
         transcript = out.contents
         return [_line(transcript.lines[index]) for index in range(after, transcript.line_count)]
+
+    def update(self, out: Any) -> None:
+        """Bring the native transcript up to date and point `out` at it; it stays so until the next update."""
+        self._check(self._lib.moonshine_transcribe_stream(self._owner._handle, self._handle, 0, ctypes.byref(out)))
 
     def stop(self) -> None:
         self._check(self._lib.moonshine_stop_stream(self._owner._handle, self._handle))
@@ -118,8 +122,8 @@ class MoonshineEar:
 
     def _renew(self, base: int) -> None:
         self._base = base
-        self._vad = _Stream(self._engine.vad)
-        self._decoder = _Stream(self._engine.decoder)
+        self._vad = Stream(self._engine.vad)
+        self._decoder = Stream(self._engine.decoder)
         self._pending: list[Samples] = []
         self._fed = base
         self._seen = 0  # lines the detector has closed

@@ -163,6 +163,7 @@ class Pool:
 
     def __init__(self) -> None:
         self.workers: list[WorkerProcess] = []
+        self._retiring: list[WorkerProcess] = []
         self.total: int = settings.LIVE_SLOTS
         self._numbers = 0
         self._publisher: asyncio.Task[None] | None = None
@@ -218,15 +219,17 @@ class Pool:
         now = time.monotonic()
         for worker in [each for each in self.workers if not each.clients and now - each.unused_since > UNUSED_S]:
             self.workers.remove(worker)
+            self._retiring.append(worker)
             await worker.close()
+            self._retiring.remove(worker)
 
     async def close(self) -> None:
         """End every worker."""
         workers, self.workers = self.workers, []
         if self._publisher is not None:
-            self._publisher.cancel()
+            self._publisher.cancel()  # perhaps in the middle of ending a worker: that is done again
             await asyncio.gather(self._publisher, return_exceptions=True)
-        await asyncio.gather(*(worker.close() for worker in workers))
+        await asyncio.gather(*(worker.close() for worker in [*workers, *self._retiring]))
 
 
 _pools: WeakKeyDictionary[asyncio.AbstractEventLoop, Pool] = WeakKeyDictionary()

@@ -6,10 +6,12 @@ One frame is two little-endian u32 (head length, body length), the head as UTF-8
 
 from __future__ import annotations
 
-import asyncio
 import json
 import struct
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+if TYPE_CHECKING:
+    from asyncio import StreamReader  # not loaded: a decoder starts for every file, and has no event loop
 
 _LENGTHS = struct.Struct("<II")
 MAX_HEAD = 1 << 20
@@ -37,13 +39,13 @@ def read(stream: BinaryIO) -> Frame | None:
     return json.loads(data[:head_size]), data[head_size:]
 
 
-async def receive(reader: asyncio.StreamReader) -> Frame | None:
+async def receive(reader: StreamReader) -> Frame | None:
     """Read one frame from an asyncio stream; None at its end."""
     try:
         head_size, body_size = _sizes(await reader.readexactly(_LENGTHS.size))
         head = await reader.readexactly(head_size)
         body = await reader.readexactly(body_size) if body_size else b""
-    except (asyncio.IncompleteReadError, ConnectionError):
+    except (EOFError, ConnectionError):
         return None
     return json.loads(head), body
 

@@ -86,6 +86,13 @@ def test_a_whole_model_is_left_alone(packages: Path) -> None:
     assert shown == []
 
 
+def test_a_whole_model_is_read_once(packages: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    weights.ensure()
+    weights.ensure()
+    monkeypatch.setattr(hashlib, "file_digest", lambda *_: pytest.fail("read again"))
+    weights.ensure()
+
+
 @pytest.mark.parametrize("damage", ["flip", "cut", "gone"])
 def test_a_damaged_model_is_repaired(packages: Path, damage: str) -> None:
     path = weights.ensure() / "model.bin"

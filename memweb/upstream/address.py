@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
 from django.conf import settings
 from django.core import signing
+
+from memweb.whereabouts import own_address
 
 INTERNAL_KEY_PREFIX = "sk-mem-app."
 BUILT_IN_PACE = 4.0
@@ -23,6 +25,17 @@ class Gateway:
     url: str
     key: str = field(repr=False)
     built_in: bool = False
+    user_id: int = 0
+    """For whom, at the one built in."""
+
+    def within(self, session: str, offset_ms: int) -> Gateway:
+        """This gateway, told that a connection goes on with `session` from so far into it.
+
+        The one built in charges no moment of a session twice, though it be sent twice; others need not know.
+        """
+        if not self.built_in:
+            return self
+        return replace(self, key=internal_key(self.user_id, session, offset_ms))
 
     @property
     def name(self) -> str:
@@ -58,16 +71,13 @@ def gateway_for(*, user_id: int, url: str = "", key: str = "") -> Gateway:
         return Gateway(url.rstrip("/"), key)
     if settings.GATEWAY_URL:
         return Gateway(settings.GATEWAY_URL, settings.GATEWAY_KEY)
-    return Gateway(_own_address(), internal_key(user_id), built_in=True)
+    return Gateway(own_address(), internal_key(user_id), built_in=True, user_id=user_id)
 
 
-def internal_key(user_id: int) -> str:
-    """How the app shows the built-in gateway for whom it speaks: signed, good for a day, never stored."""
-    return INTERNAL_KEY_PREFIX + signing.dumps({"u": user_id}, salt=settings.GATEWAY_SIGNING_SALT)
+def internal_key(user_id: int, session: str = "", offset_ms: int = 0) -> str:
+    """How the app shows the built-in gateway for whom it speaks, and within what session; see `Gateway.within`.
 
-
-def _own_address() -> str:
-    host = settings.HOST
-    if host in ("", "0.0.0.0", "::", "localhost"):  # noqa: S104
-        host = "127.0.0.1"
-    return f"http://[{host}]:{settings.PORT}" if ":" in host else f"http://{host}:{settings.PORT}"
+    Signed, good for a day, never stored.
+    """
+    claim = {"u": user_id} | ({"s": session, "o": offset_ms} if session else {})
+    return INTERNAL_KEY_PREFIX + signing.dumps(claim, salt=settings.GATEWAY_SIGNING_SALT)

@@ -57,7 +57,9 @@ def for_status(status: int) -> UpstreamError:
         case 401:
             return Unauthorised("The gateway does not accept the key. Check it in the settings.")
         case 402:
-            return InsufficientBalance("The gateway's balance is used up. Top it up, then try again.")
+            return InsufficientBalance(
+                "The gateway's balance is used up. Recording goes on. Top it up, then try again."
+            )
         case 403:
             return Forbidden("The gateway does not allow streaming with this key. Ask its operator to enable it.")
         case 429 | 503:
@@ -66,3 +68,24 @@ def for_status(status: int) -> UpstreamError:
             return Refused(f"The gateway refused the request (status {status}). Check its address in the settings.")
         case _:
             return Unreachable(f"The gateway has a fault of its own (status {status}). Recording goes on.")
+
+
+NO_SENSE = "The gateway's answer makes no sense. Check its address in the settings."
+
+
+def for_refusal(status: int, message: str) -> UpstreamError:
+    """The error for a request about a file or a stream that was refused; `message` is in the gateway's words."""
+    said = f" It says: {message}" if message else ""
+    match status:
+        case 401:
+            return Unauthorised("The gateway does not accept the key. Check it in the settings, then retry.")
+        case 402:
+            return InsufficientBalance("The gateway's balance is used up. Top it up, then retry.")
+        case 403:
+            return Forbidden(f"The gateway does not allow this with this key. Ask its operator.{said}")
+        case 429 | 503:
+            return AtCapacity("The gateway is at capacity. It is tried again by itself.")
+        case _ if 400 <= status < 500:
+            return Refused(f"The gateway refused this.{said or ' It does not say why.'}")
+        case _:
+            return Unreachable(f"The gateway has a fault of its own (status {status}). It is tried again by itself.")

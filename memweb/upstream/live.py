@@ -1,32 +1,22 @@
 """A live connection to a gateway: one write per frame, nothing awaited, no compression.
 
-The `websockets` package does the handshake and the reading (without I/O of its own). Binary frames out, the only
-thing sent often, are framed and masked here: that halves the cost of a frame.
+The `websockets` package does the handshake (without I/O of its own); frames are read and made by `memweb.wire`.
 """
 
 from __future__ import annotations
 
 import asyncio
-import os
+import re
 import ssl
-import struct
 from collections.abc import Callable
 from typing import Protocol, cast
 
 from websockets.client import ClientProtocol
-from websockets.exceptions import InvalidStatus, InvalidURI
-from websockets.frames import Frame, Opcode
-from websockets.http11 import Response
+from websockets.exceptions import InvalidURI
 from websockets.protocol import State
 from websockets.uri import parse_uri
 
-try:
-    from websockets.speedups import apply_mask
-except ImportError as missing:  # pure Python masking costs forty times as much
-    raise ImportError(
-        "The websockets package came without its C part. Install a wheel of it, or a compiler, and install it again."
-    ) from missing
-
+from memweb import wire
 from memweb.upstream import errors
 from memweb.upstream.address import Gateway
 
@@ -35,6 +25,8 @@ PING_SECONDS = 3.0
 DEAD_SECONDS = 8.0
 MOST_BUFFERED = 256 * 1024
 LARGEST_MESSAGE = 4 * 2**20
+LARGEST_HEAD = 64 * 1024
+REFUSAL = re.compile(rb"HTTP/1\.1 (?!101)([1-5][0-9]{2}) ")
 
 
 class Listener(Protocol):
@@ -54,15 +46,17 @@ class LiveConnection(asyncio.Protocol):
     """An open connection. `send` writes at once; it never waits."""
 
     def __init__(self, protocol: ClientProtocol, loop: asyncio.AbstractEventLoop) -> None:
-        self._protocol, self._loop = protocol, loop
+        self._handshake: ClientProtocol | None = protocol
+        self._head = b""
+        self._loop = loop
         self._transport: asyncio.Transport | None = None
         self._listener: Listener | None = None
         self._early: list[str | bytes] = []
-        self._parts: list[bytes] = []
-        self._is_text = False
+        self._reader = wire.Reader(masked=False, limit=LARGEST_MESSAGE)
         self._heard_at = loop.time()
         self._ping: asyncio.TimerHandle | None = None
-        self._gone = False
+        self._closing = self._gone = False
+        self._ending = (wire.ABNORMAL, "")
         self.ready: asyncio.Future[None] = loop.create_future()
 
     # --- for whoever speaks --------------------------------------------------------------------------
@@ -74,29 +68,29 @@ class LiveConnection(asyncio.Protocol):
             listener.heard(message)
         self._early.clear()
         if self._gone:
-            listener.gone(*self._ending())
+            listener.gone(*self._ending)
 
     def send(self, message: str | bytes) -> None:
         """Write one message. Nothing happens when the connection is closing or gone."""
-        if self._protocol.state is not State.OPEN or self._transport is None:
-            return
         if isinstance(message, str):
-            self._protocol.send_text(message.encode())
-            self._flush()
+            self._write(wire.TEXT, message.encode())
         else:
-            self._transport.write(_binary_frame(message))
+            self._write(wire.BINARY, message)
 
-    def close(self) -> None:
-        """Say goodbye and let go. The listener hears nothing more."""
+    def close(self, *, at_once: bool = False) -> None:
+        """Say goodbye and let go, `at_once` without waiting for the gateway to do so. The listener hears no more."""
         self._listener = None
         if self._transport is None or self._gone:
             return
-        if self._protocol.state is not State.OPEN:
+        if self._handshake is not None or self._closing:
             self._transport.abort()
             return
-        self._protocol.send_close(1000)
-        self._flush()
-        self._loop.call_later(2.0, self._transport.abort)
+        self._transport.write(wire.close_frame(1000, masked=True))
+        self._closing = True
+        if at_once:
+            self._transport.close()
+        else:
+            self._loop.call_later(2.0, self._transport.abort)
 
     # --- asyncio.Protocol ------------------------------------------------------------------------------
 
@@ -106,39 +100,36 @@ class LiveConnection(asyncio.Protocol):
 
     def begin(self, key: str) -> None:
         """Send the handshake."""
-        request = self._protocol.connect()
+        assert self._handshake is not None
+        assert self._transport is not None
+        request = self._handshake.connect()
         request.headers["Authorization"] = key
         request.headers["User-Agent"] = "memweb"
-        self._protocol.send_request(request)
-        self._flush()
+        self._handshake.send_request(request)
+        self._transport.write(b"".join(self._handshake.data_to_send()))
 
     def data_received(self, data: bytes) -> None:
         self._heard_at = self._loop.time()
-        self._protocol.receive_data(data)
-        self._flush()
-        for event in self._protocol.events_received():
-            if isinstance(event, Response):
-                self._answered()
-            else:
-                self._framed(cast(Frame, event))
-        if self._protocol.close_expected() and self._transport is not None:
-            self._loop.call_later(1.0, self._transport.abort)
+        if self._handshake is not None:
+            data = self._answered(self._handshake, data)
+        self._reader.feed(data)
+        try:
+            while (message := self._reader.next()) is not None:
+                self._hear(*message)
+        except wire.Violation as violation:
+            self._end(violation.code, str(violation))
 
     def eof_received(self) -> None:
-        self._protocol.receive_eof()
-        self._flush()
+        """The transport closes itself."""
 
     def connection_lost(self, exc: Exception | None) -> None:
-        if self._protocol.state is not State.CLOSED:
-            self._protocol.receive_eof()
         if self._ping is not None:
             self._ping.cancel()
-        self._gone = True
-        if not self.ready.done():
-            self.ready.set_exception(self._refusal())
-        elif self._listener is not None:
+        self._gone = self._closing = True
+        self._fail(_nonsense())
+        if self._listener is not None:
             listener, self._listener = self._listener, None
-            listener.gone(*self._ending())
+            listener.gone(*self._ending)
 
     def pause_writing(self) -> None:
         if self._listener is not None:
@@ -150,41 +141,40 @@ class LiveConnection(asyncio.Protocol):
 
     # --- how ------------------------------------------------------------------------------------------
 
-    def _flush(self) -> None:
-        if self._transport is None:
-            return
-        for data in self._protocol.data_to_send():
-            if data:
-                self._transport.write(data)
-            elif self._transport.can_write_eof():
-                self._transport.write_eof()
+    def _answered(self, handshake: ClientProtocol, data: bytes) -> bytes:
+        """More of the gateway's answer; what follows it, once it is whole."""
+        self._head += data
+        head, end, rest = self._head.partition(b"\r\n\r\n")
+        if not end and len(head) < LARGEST_HEAD:
+            return b""
+        self._head = b""
+        refused = REFUSAL.match(head)
+        if refused is not None:
+            self._fail(errors.for_status(int(refused[1])))
+            return b""
+        handshake.receive_data(head + end)
+        if handshake.state is not State.OPEN:
+            self._fail(_nonsense())
+            return b""
+        self._handshake = None
+        self.ready.set_result(None)
+        self._keep_alive()
+        return rest
 
-    def _answered(self) -> None:
-        if self.ready.done():
-            return
-        if self._protocol.handshake_exc is None:
-            self.ready.set_result(None)
-            self._keep_alive()
-        else:
-            self.ready.set_exception(self._refusal())
+    def _fail(self, why: errors.UpstreamError) -> None:
+        if not self.ready.done():
+            self.ready.set_exception(why)
 
-    def _refusal(self) -> errors.UpstreamError:
-        why = self._protocol.handshake_exc
-        if isinstance(why, InvalidStatus):
-            return errors.for_status(why.response.status_code)
-        return errors.Unreachable("The gateway's answer makes no sense. Check its address in the settings.")
-
-    def _framed(self, frame: Frame) -> None:
-        if frame.opcode in (Opcode.TEXT, Opcode.BINARY):
-            self._is_text = frame.opcode is Opcode.TEXT
-            self._parts = []
-        elif frame.opcode is not Opcode.CONT:
-            return
-        self._parts.append(bytes(frame.data))
-        if frame.fin:
-            whole = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
-            self._parts = []
-            self._tell(whole.decode("utf-8", "replace") if self._is_text else whole)
+    def _hear(self, opcode: int, payload: bytes) -> None:
+        if opcode == wire.TEXT:
+            self._tell(payload.decode("utf-8", "replace"))
+        elif opcode == wire.BINARY:
+            self._tell(payload)
+        elif opcode == wire.PING:
+            self._write(wire.PONG, payload)
+        elif opcode == wire.CLOSE:
+            self._ending = wire.closing(payload)
+            self._end(*self._ending)
 
     def _tell(self, message: str | bytes) -> None:
         if self._listener is not None:
@@ -192,9 +182,17 @@ class LiveConnection(asyncio.Protocol):
         elif not self._gone and len(self._early) < 64:
             self._early.append(message)
 
-    def _ending(self) -> tuple[int, str]:
-        code, reason = self._protocol.close_code, self._protocol.close_reason
-        return (1006 if code is None else code), reason or ""
+    def _write(self, opcode: int, payload: bytes) -> None:
+        if self._transport is not None and self._handshake is None and not self._closing:
+            self._transport.write(wire.frame(opcode, payload, masked=True))
+
+    def _end(self, code: int, reason: str) -> None:
+        """Answer a close, or a violation, with a close; the gateway ends the connection, or we do after a second."""
+        assert self._transport is not None
+        if not self._closing:
+            self._transport.write(wire.close_frame(code, reason, masked=True))
+        self._closing = True
+        self._loop.call_later(1.0, self._transport.abort)
 
     def _keep_alive(self) -> None:
         """Ping, and notice a peer that is silently dead within DEAD_SECONDS + PING_SECONDS."""
@@ -203,22 +201,12 @@ class LiveConnection(asyncio.Protocol):
         if self._loop.time() - self._heard_at > DEAD_SECONDS:
             self._transport.abort()
             return
-        if self._protocol.state is State.OPEN:
-            self._protocol.send_ping(b"")
-            self._flush()
+        self._write(wire.PING, b"")
         self._ping = self._loop.call_later(PING_SECONDS, self._keep_alive)
 
 
-def _binary_frame(data: bytes) -> bytes:
-    """One whole masked binary frame."""
-    size, mask = len(data), os.urandom(4)
-    if size < 126:
-        head = struct.pack("!BB", 0x82, 0x80 | size)
-    elif size < 65536:
-        head = struct.pack("!BBH", 0x82, 0xFE, size)
-    else:
-        head = struct.pack("!BBQ", 0x82, 0xFF, size)
-    return head + mask + apply_mask(data, mask)
+def _nonsense() -> errors.UpstreamError:
+    return errors.Unreachable("The gateway's answer makes no sense. Check its address in the settings.")
 
 
 async def connect(gateway: Gateway, query: list[tuple[str, str]]) -> LiveConnection:
@@ -234,18 +222,15 @@ async def connect(gateway: Gateway, query: list[tuple[str, str]]) -> LiveConnect
         ClientProtocol(uri, max_size=LARGEST_MESSAGE, extensions=None), loop
     )
     secure = ssl.create_default_context() if uri.secure else None
-    connection: LiveConnection | None = None
     try:
         async with asyncio.timeout(CONNECT_SECONDS):
             _, connection = await loop.create_connection(factory, uri.host, uri.port, ssl=secure)
-            connection.begin(gateway.key)
-            await connection.ready
+            try:
+                connection.begin(gateway.key)
+                await connection.ready
+            except BaseException:  # whoever gives up waiting has nothing to close it by
+                connection.close()
+                raise
     except (OSError, TimeoutError) as error:
-        if connection is not None:
-            connection.close()
         raise errors.Unreachable("The gateway does not answer. Recording goes on; words follow later.") from error
-    except errors.UpstreamError:
-        if connection is not None:
-            connection.close()
-        raise
     return connection

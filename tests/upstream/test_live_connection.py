@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from http import HTTPStatus
 from typing import Any
 
+import psutil
 import pytest
 from websockets.asyncio.server import Server, ServerConnection, serve
 
@@ -183,6 +185,62 @@ async def test_something_that_is_no_websocket_server_is_unreachable() -> None:
         await live.connect(Gateway(f"http://127.0.0.1:{port}", "k"), [])
     server.close()
     await server.wait_closed()
+
+
+async def test_who_gives_up_waiting_for_the_handshake_leaves_no_connection() -> None:
+    came, ended = asyncio.Event(), asyncio.Event()
+
+    async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        came.set()
+        with contextlib.suppress(ConnectionResetError):
+            await reader.read()
+        writer.close()
+        ended.set()
+
+    server = await asyncio.start_server(say_nothing, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    attempt = asyncio.create_task(live.connect(Gateway(f"http://127.0.0.1:{port}", "k"), []))
+    await asyncio.wait_for(came.wait(), 10)
+    attempt.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await attempt
+    await asyncio.wait_for(ended.wait(), live.CONNECT_SECONDS - 1)
+    server.close()
+    await server.wait_closed()
+
+
+async def test_a_goodbye_at_once_waits_for_nobody(serving: Callable[..., Awaitable[Gateway]]) -> None:
+    go = asyncio.Event()
+    codes: list[int | None] = []
+
+    async def busy(connection: ServerConnection) -> None:
+        connection.transport.pause_reading()
+        await go.wait()
+        connection.transport.resume_reading()
+        await connection.wait_closed()
+        codes.append(connection.close_code)
+
+    gateway = await serving(busy, ping_interval=None)
+    connection = await live.connect(gateway, [])
+    notebook = Notebook()
+    connection.listen(notebook)
+    assert sockets_to(gateway)
+    connection.close(at_once=True)
+    for _ in range(2):
+        await asyncio.sleep(0)
+    left = sockets_to(gateway)
+    go.set()
+    assert not left
+    await until(lambda: codes == [1000])
+    assert notebook.ends == []
+
+
+def sockets_to(gateway: Gateway) -> list[int]:
+    """This process's open sockets that lead there, by file number."""
+    port = int(gateway.url.rpartition(":")[2])
+    opened = psutil.Process().net_connections("tcp")
+    return [one.fd for one in opened if one.raddr and one.raddr[1] == port]
 
 
 async def test_a_silent_peer_is_given_up(

@@ -32,6 +32,8 @@ class Preferences(models.Model):
     cancel_echo = models.BooleanField(default=False)
     single_keys = models.BooleanField(default=True)  # WCAG 2.1.4: single-letter shortcuts can be turned off
     second_pass = models.BooleanField(default=True)
+    file_options = models.JSONField(default=dict, blank=True)  # for files: as transcripts.files.options keeps them
+    export_options = models.JSONField(default=dict, blank=True)  # for exports: as taken_away.exports keeps them
 
     class Meta:
         verbose_name_plural = "preferences"

@@ -37,6 +37,8 @@ def test_a_wrong_pair_is_refused_without_saying_which_half(client: Client, alice
     sentence = "The name and the password do not belong together."
     assert sentence in nobody.content.decode()
     assert sentence in wrong.content.decode()
+    assert 'value="nobody"' in nobody.content.decode()
+    assert PASSWORD not in nobody.content.decode()
 
 
 @pytest.mark.parametrize("name", ["a\0b", "\ud800", "x" * 2000, ""])
@@ -96,3 +98,26 @@ def test_where_it_is_open_anybody_makes_an_account(client: Client, alice: User, 
     assert client.post("/sign-up/", {"name": "carol", "password": PASSWORD}).status_code == 302
     assert client.session["_auth_user_id"] == str(User.objects.get(username="carol").pk)
     assert not User.objects.get(username="carol").is_superuser
+
+
+PARTS = ("/transcripts/", "/streams/air/", "/settings/")
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("path", PARTS)
+def test_a_part_of_a_page_never_becomes_the_sign_in_page(client: Client, path: str) -> None:
+    answer = client.get(path, headers={"HX-Request": "true"})
+    assert answer.status_code == 401
+    assert b"<" not in answer.content
+    assert client.get(path).headers["Location"] == f"/sign-in/?next={path}"
+    whole = client.get(path, headers={"HX-Request": "true", "HX-History-Restore-Request": "true"})
+    assert whole.status_code == 302
+
+
+@pytest.mark.django_db
+def test_a_deed_of_somebody_signed_out_is_refused_and_other_redirects_stay(as_bob: Client, client: Client) -> None:
+    deed = {"field": "language", "language": "de"}
+    assert client.post("/settings/preference/", deed, headers={"HX-Request": "true"}).status_code == 401
+    assert client.post("/settings/preference/", deed).status_code == 302
+    assert as_bob.post("/settings/preference/", deed, headers={"HX-Request": "true"}).status_code == 200
+    assert as_bob.post("/transcripts/selection/", {"deed": "pin"}, headers={"HX-Request": "true"}).status_code == 302

@@ -15,7 +15,24 @@ AXE = ROOT / "tests" / "browser" / "vendor" / "axe.min.js"
 RUN = """() => axe.run(document, {
   runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'],
 }).then(({ violations }) => violations.map(({ id, nodes }) => `${id}: ${nodes.map((n) => n.html).join(' | ')}`))"""
-PAGES = ["/settings/", "/settings/keys/", "/welcome/", "/nothing-here/"]
+PAGES = [
+    "/settings/",
+    "/settings/keys/",
+    "/settings/usage/",
+    "/settings/webhook/",
+    "/settings/webhook/deliveries/",
+    "/settings/archive/",
+    "/reference/",
+    "/reference/live/",
+    "/reference/clients/",
+    "/reference/files/",
+    "/reference/streams/",
+    "/reference/callbacks/",
+    "/reference/limits/",
+    "/reference/operations/",
+    "/welcome/",
+    "/nothing-here/",
+]
 
 
 @pytest.fixture(scope="module")
@@ -65,6 +82,23 @@ def test_a_switch_and_a_choice_are_saved_as_they_are_made(page: Page) -> None:
     expect(page.get_by_label("Spoken language")).to_have_value("fr")
 
 
+def test_a_switch_that_is_not_saved_goes_back_and_says_why(page: Page) -> None:
+    page.goto("/settings/")
+    switch, notices = page.get_by_role("switch", name="Cancel echo"), page.locator("#notices")
+    was = switch.is_checked()
+    page.context.set_offline(True)
+    switch.click()
+    expect(notices).to_contain_text("No answer: not saved. Try again.")
+    assert switch.is_checked() == was
+    page.context.set_offline(False)
+    page.context.clear_cookies(name="sessionid")
+    switch.click()
+    expect(notices.locator("p")).to_have_text(["You are signed out: not saved."])
+    assert switch.is_checked() == was
+    page.get_by_role("link", name="Sign in again").click()
+    page.wait_for_url("**/sign-in/?next=/settings/")
+
+
 def test_a_gateway_is_saved_and_tried(page: Page, server: RunningServer) -> None:
     page.goto("/settings/")
     section = page.locator("#gateway")
@@ -88,7 +122,23 @@ def test_a_refused_address_is_told_beside_it(page: Page) -> None:
     section.get_by_role("radio", name="Another address").check()
     section.get_by_label("Address").last.fill("not an address")
     section.get_by_role("button", name="Save", exact=True).click()
-    expect(section.get_by_role("alert")).to_contain_text("Write the address as")
+    alert = section.get_by_role("alert")
+    expect(alert).to_contain_text("Write the address as")
+    colours = "([one, other]) => [one, other].map((name) => getComputedStyle(document.querySelector(name)).color)"
+    refused, saved = page.evaluate(colours, [".saved.bad", "#language .saved"])
+    assert refused != saved, "a refusal does not look like what was kept"
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+
+
+def test_a_key_is_copied_while_it_is_shown(page: Page) -> None:
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.goto("/settings/keys/")
+    page.get_by_label("Create a key").fill("Lecture room")
+    page.get_by_role("button", name="Create").click()
+    page.wait_for_load_state()  # the button is there before the script that makes it copy
+    page.get_by_role("button", name="Copy").click()
+    expect(page.get_by_role("button", name="Copied")).to_be_visible()
+    assert page.evaluate("navigator.clipboard.readText()") == page.locator("#secret").inner_text()
 
 
 def test_the_first_page_asks_for_the_microphone_and_says_what_came(page: Page) -> None:

@@ -40,7 +40,9 @@ def sign_in(request: HttpRequest) -> HttpResponse:
     typed = _Credentials(request.POST)
     user = authenticate(request, **typed.cleaned_data) if typed.is_valid() else None
     if user is None:
-        return _door(request, onward=onward, error="The name and the password do not belong together.", status=422)
+        name = typed.cleaned_data.get("username", "")
+        sentence = "The name and the password do not belong together."
+        return _door(request, onward=onward, name=name, error=sentence, status=422)
     login(request, user)
     return redirect(onward)
 
@@ -103,8 +105,8 @@ def locked_out(request: HttpRequest, response: HttpResponse | None = None, crede
     return page
 
 
-def _door(request: HttpRequest, *, onward: str, error: str = "", status: int = 200) -> HttpResponse:
-    context = {"next": onward, "error": error, "open": settings.OPEN_REGISTRATION}
+def _door(request: HttpRequest, *, onward: str, name: str = "", error: str = "", status: int = 200) -> HttpResponse:
+    context = {"next": onward, "name": name, "error": error, "open": settings.OPEN_REGISTRATION}
     return render(request, "registration/sign_in.html", context, status=status)
 
 

@@ -10,14 +10,17 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, unquote_plus
 
 from memweb.gateway import keys, tokens
 from memweb.gateway.guesses import guesses
 from memweb.gateway.keys import Caller
+from memweb.speech.dialects.openai import transcriptions
 
 Query = dict[str, list[str]]
 MOST_PARAMETERS = 300
+OWN_PARAMETERS = frozenset({"api_key", "provider", "token"})
+"""The gateway's own business: no provider is told."""
 
 
 class Refused(Exception):
@@ -51,8 +54,7 @@ class Door:
 
     def stripped(self, query: Query) -> Query:
         """The query without what is the gateway's own business: keys, tokens and the provider's name."""
-        own = {self.key_parameter, self.token_parameter, "provider", "api_key"}
-        return {name: values for name, values in query.items() if name not in own}
+        return {name: values for name, values in query.items() if name not in OWN_PARAMETERS}
 
 
 def _envelope(status: int, message: str) -> dict[str, Any]:
@@ -60,7 +62,12 @@ def _envelope(status: int, message: str) -> dict[str, Any]:
 
 
 def _elevenlabs(status: int, message: str) -> dict[str, Any]:
-    kinds = {401: "invalid_api_key", 403: "missing_permissions", 429: "too_many_requests"}
+    kinds = {
+        401: "invalid_api_key",
+        402: "quota_exceeded",
+        403: "missing_permissions",
+        429: "too_many_concurrent_requests",
+    }
     return {"detail": {"status": kinds.get(status, "invalid_request"), "message": message}}
 
 
@@ -68,9 +75,15 @@ def _assemblyai(status: int, message: str) -> dict[str, Any]:
     return {"error": message}
 
 
+def _openai(status: int, message: str) -> dict[str, Any]:
+    codes = {401: "invalid_api_key", 402: "insufficient_quota", 404: "model_not_found", 429: "rate_limit_exceeded"}
+    return transcriptions.failure(message, status=status, code=codes.get(status))
+
+
 GATEWAY = Door("gateway", None, "api_key", "authorization", None, _envelope)
 ELEVENLABS = Door("elevenlabs", "elevenlabs", None, "xi-api-key", "token", _elevenlabs)
 ASSEMBLYAI = Door("assemblyai", "assemblyai", None, "authorization", "token", _assemblyai)
+OPENAI = Door("openai", None, None, "authorization", None, _openai)
 
 
 def parse_query(raw: bytes) -> Query:
@@ -79,6 +92,12 @@ def parse_query(raw: bytes) -> Query:
         return parse_qs(raw.decode("latin-1"), keep_blank_values=True, max_num_fields=MOST_PARAMETERS)
     except ValueError:
         raise Refused(400, "The query has too many parameters.") from None
+
+
+def forwarded(raw: bytes) -> str:
+    """The query as it came, letter for letter, without the gateway's own parameters."""
+    parts = raw.decode("latin-1").split("&")
+    return "&".join(part for part in parts if part and unquote_plus(part.partition("=")[0]) not in OWN_PARAMETERS)
 
 
 def parse_headers(raw: list[tuple[bytes, bytes]]) -> dict[str, str]:

@@ -35,13 +35,24 @@ class Caller:
     streams_allowed: bool
     session_seconds: int | None = None
     """How long a session may last, where a token says so."""
+    session: str = ""
+    """Which session of the app's own this connection belongs to; empty for everybody else."""
+    offset_ms: int = 0
+    """How far into that session the connection begins: what lies before was heard, and charged, before."""
 
 
-def create_key(*, user: User, name: str) -> tuple[ApiKey, str]:
+def create_key(
+    *, user: User, name: str, streams_allowed: bool = True, expires_in: timedelta | None = None
+) -> tuple[ApiKey, str]:
     """A new key and its secret, which is not kept and cannot be shown again."""
     secret = PREFIX + secrets.token_urlsafe(32)
     key = ApiKey.objects.create(
-        account=account_of(user=user), name=name, prefix=secret[:_FOUND_BY], digest=_digest(secret)
+        account=account_of(user=user),
+        name=name,
+        prefix=secret[:_FOUND_BY],
+        digest=_digest(secret),
+        streams_allowed=streams_allowed,
+        expires_at=None if expires_in is None else timezone.now() + expires_in,
     )
     return key, secret
 
@@ -67,7 +78,8 @@ def find(secret: str) -> Caller | None:
     digest = _digest(secret)
     for key in usable().filter(prefix=secret[:_FOUND_BY]).select_related("account"):
         if hmac.compare_digest(key.digest, digest):
-            return Caller(key.account_id, key.account.user_id, key.pk, key.account.streams_allowed)
+            allowed = key.streams_allowed and key.account.streams_allowed
+            return Caller(key.account_id, key.account.user_id, key.pk, allowed)
     return None
 
 
@@ -91,10 +103,11 @@ def _find_app(signed: str) -> Caller | None:
     try:
         claim = signing.loads(signed, salt=settings.GATEWAY_SIGNING_SALT, max_age=APP_KEY_SECONDS)
         user = User.objects.get(pk=claim["u"], is_active=True)
+        session, offset_ms = str(claim.get("s", "")), max(0, int(claim.get("o", 0)))
     except (signing.BadSignature, KeyError, TypeError, ValueError, User.DoesNotExist):
         return None
     account = account_of(user=user)
-    return Caller(account.pk, user.pk, None, account.streams_allowed)
+    return Caller(account.pk, user.pk, None, account.streams_allowed, session=session, offset_ms=offset_ms)
 
 
 def _digest(secret: str) -> str:

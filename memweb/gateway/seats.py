@@ -1,15 +1,13 @@
-"""The live sockets of this process: how many an account has, and whose key no longer counts."""
+"""The live sockets of this process, and whose key no longer counts."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from channels.db import database_sync_to_async
-from django.conf import settings
 from django.db import Error as DatabaseError
 
 from memweb.gateway.keys import Caller, touch, usable
@@ -18,10 +16,6 @@ from memweb.gateway.models import Account
 logger = logging.getLogger(__name__)
 
 CHECK_SECONDS = 2.0
-
-
-class Full(Exception):
-    """The account has as many live sessions as it may."""
 
 
 class Seats:
@@ -34,10 +28,7 @@ class Seats:
 
     @contextmanager
     def taken(self, caller: Caller, cut: Callable[[], None]) -> Iterator[None]:
-        """Hold a seat; `cut` is called once the key or the account may no longer stream. Raises Full."""
-        limit = settings.MAX_STREAMS
-        if Counter(other.account_id for other, _ in self._taken.values())[caller.account_id] >= limit:
-            raise Full(f"This account may have {limit} live sessions at once. Try again when one has ended.")
+        """Hold a seat; `cut` is called once the key or the account may no longer stream."""
         seat = object()
         self._taken[seat] = (caller, cut)
         if caller.key_id is not None:
@@ -71,7 +62,7 @@ def _allowed(callers: set[Caller], used_keys: set[int]) -> set[Caller]:
     if used_keys:
         touch(key_ids=used_keys)
     key_ids = {caller.key_id for caller in callers if caller.key_id is not None}
-    keys_left = set(usable().filter(pk__in=key_ids).values_list("pk", flat=True))
+    keys_left = set(usable().filter(pk__in=key_ids, streams_allowed=True).values_list("pk", flat=True))
     account_ids = {caller.account_id for caller in callers}
     accounts = Account.objects.filter(pk__in=account_ids, streams_allowed=True, user__is_active=True)
     accounts_left = set(accounts.values_list("pk", flat=True))

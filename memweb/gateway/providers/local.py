@@ -12,10 +12,12 @@ from memweb.engines import live, registry
 from memweb.engines.errors import AtCapacity, EngineError
 from memweb.engines.resample import Resampler
 from memweb.gateway.keys import Caller
-from memweb.gateway.seats import Full, seats
+from memweb.gateway.seats import seats
+from memweb.gateway.till import EMPTY
 from memweb.speech import pcm
 from memweb.speech.dialects import Audio, Bad, Command, Commit, KeepAlive, LiveServer, Terminate
 from memweb.speech.events import Ended, Event, Failed
+from memweb.speech.turns import TurnRules, Turns
 
 UNREAD_SECONDS = 20.0
 """How long one frame may wait for a client that does not read."""
@@ -35,6 +37,41 @@ class EngineStream(Protocol):
     async def finish(self) -> None: ...
     async def close(self) -> None: ...
     def __aiter__(self) -> AsyncIterator[Event]: ...
+
+
+class Tab(Protocol):
+    """What a session needs of the till: see till.Tab."""
+
+    def heard(self, audio_ms: int) -> bool: ...
+
+
+class Turning:
+    """An engine's stream whose finals end where the client asked turns to end."""
+
+    def __init__(self, stream: EngineStream, rules: Callable[[], TurnRules | None]) -> None:
+        self._stream, self._rules = stream, rules
+        self._turns = Turns()
+
+    async def feed(self, pcm: bytes) -> None:
+        await self._stream.feed(pcm)
+        self._turns.rules = self._rules()
+        if self._turns.hear(pcm):
+            await self._stream.commit()
+
+    async def commit(self) -> None:
+        self._turns.commit()
+        await self._stream.commit()
+
+    async def finish(self) -> None:
+        await self._stream.finish()
+
+    async def close(self) -> None:
+        await self._stream.close()
+
+    async def __aiter__(self) -> AsyncIterator[Event]:
+        async for event in self._stream:
+            for told in self._turns.take(event):
+                yield told
 
 
 OpenStream = Callable[[str | None], Awaitable[EngineStream]]
@@ -61,12 +98,14 @@ class Session:
         self,
         server: LiveServer,
         caller: Caller,
+        tab: Tab,
         receive: Callable[[], Awaitable[MutableMapping[str, Any]]],
         send: Callable[[dict[str, Any]], Awaitable[None]],
         open_stream: OpenStream,
     ) -> None:
         self._server = server
         self._caller = caller
+        self._tab = tab
         self._receive = receive
         self._send = send
         self._open_stream = open_stream
@@ -75,11 +114,11 @@ class Session:
         settings = server.settings
         self._resampler = None if settings.sample_rate == pcm.RATE else Resampler(settings.sample_rate)
         self._ahead: asyncio.Queue[MutableMapping[str, Any]] = asyncio.Queue(READ_AHEAD)
-        self._audio_bytes = 0
+        self._audio_bytes = self._given_bytes = 0
         self._began = self._heard = time.monotonic()
         self._feeding = False
         self._finishing_since: float | None = None
-        self._closed_for_idleness = False
+        self._last: Callable[[], Closing] | None = None
 
     async def run(self) -> None:
         """Answer until either side ends it."""
@@ -88,8 +127,6 @@ class Session:
         try:
             with seats.taken(self._caller, self._revoked):
                 closing = await self._converse()
-        except Full as error:
-            closing = self._failure(Failed("capacity", str(error), retry=True))
         except AtCapacity as error:
             closing = self._failure(Failed("capacity", str(error), retry=True))
         except EngineError as error:
@@ -97,7 +134,8 @@ class Session:
         await self._close(closing)
 
     async def _converse(self) -> Closing:
-        self._stream = await self._open_stream(self._server.settings.language)
+        stream = await self._open_stream(self._server.settings.language)
+        self._stream = Turning(stream, lambda: self._server.settings.turns)
         self._heard = time.monotonic()
         loop = asyncio.get_running_loop()
         works = (self._listen(), self._follow(), self._speak(), self._watch_the_clock())
@@ -141,7 +179,12 @@ class Session:
         elif self._finishing_since is not None:
             return  # the client said it was done
         elif isinstance(command, Audio):
-            await self._feed(self._decoded(command.pcm))
+            if self._tab.heard(self._given_ms(len(command.pcm))):
+                await self._feed(self._decoded(command.pcm))
+            else:
+                # What was paid for is still put into words.
+                self._last = lambda: self._failure(Failed("funds", EMPTY, retry=False))
+                await self._finish()
         elif isinstance(command, Commit):
             await self._stream.commit()
         elif isinstance(command, Terminate):
@@ -157,6 +200,12 @@ class Session:
         finally:
             self._feeding = False
             self._heard = time.monotonic()
+
+    def _given_ms(self, size: int) -> int:
+        """Milliseconds of audio the client has given, with these further bytes."""
+        settings = self._server.settings
+        self._given_bytes += size
+        return self._given_bytes * 1000 // (settings.sample_rate * (1 if settings.encoding == "pcm_mulaw" else 2))
 
     def _decoded(self, sound: bytes) -> bytes:
         if self._server.settings.encoding == "pcm_mulaw":
@@ -203,13 +252,13 @@ class Session:
             elif now - self._began > longest:
                 self._end(self._failure(Failed("session_limit", "Session expired: maximum session duration", True)))
             elif not self._feeding and now - self._heard > self._server.settings.idle_timeout_s:
-                self._closed_for_idleness = True
+                self._last = lambda: Closing(*self._server.idle())
                 await self._finish()
 
     def _ending(self) -> Closing:
         """After the engine's last word."""
-        if self._closed_for_idleness:
-            return Closing(*self._server.idle())
+        if self._last is not None:
+            return self._last()
         session_ms = int((time.monotonic() - self._began) * 1000)
         return Closing(self._server.ends(pcm.ms_of_bytes(self._audio_bytes), session_ms))
 

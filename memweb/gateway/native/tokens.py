@@ -1,4 +1,4 @@
-"""The providers' own paths, so that their official clients work by base URL alone: tokens here, sockets in routing."""
+"""The providers' own addresses for tokens, and what a socket's address answers to a plain request."""
 
 from __future__ import annotations
 

@@ -1,0 +1,80 @@
+"""Files sent to a provider's own upload address: kept for a day under a name that cannot be guessed."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from django.conf import settings
+
+from memweb.gateway.doors import Refused
+from memweb.gateway.guard import TooMuch
+
+KEPT_S = 24 * 3600
+MOST_BYTES = 2 << 30
+MOST_FILES = 200
+"""Of one account at once."""
+PIECE = 1 << 20
+_ID = re.compile(r"[0-9a-f]{32}")
+_ADDRESS = re.compile(r"https?://[\w.:\[\]-]{1,260}/v2/upload/([0-9a-f]{32})", re.ASCII)
+
+
+def keep(account_id: int, read: Callable[[int], bytes]) -> str:
+    """Write everything `read` gives to disk, piece by piece; the name it is kept by. Raises TooMuch, Refused."""
+    folder = _folder(account_id)
+    folder.mkdir(parents=True, exist_ok=True)
+    if sum(1 for _ in folder.iterdir()) >= MOST_FILES:
+        raise Refused(429, f"{MOST_FILES} uploads of this account are kept already. Try again in an hour.", 3600)
+    id = secrets.token_hex(16)
+    draft = folder / f"{id}.part"
+    try:
+        with draft.open("wb") as file:
+            for piece in _limited(read):
+                file.write(piece)
+            if not file.tell():
+                raise Refused(400, "The body is empty: send the file itself.")
+        os.replace(draft, folder / id)
+    finally:
+        draft.unlink(missing_ok=True)
+    return id
+
+
+def _limited(read: Callable[[int], bytes]) -> Iterator[bytes]:
+    size = 0
+    while piece := read(PIECE):
+        size += len(piece)
+        if size > MOST_BYTES:
+            raise TooMuch(f"The file is larger than {MOST_BYTES >> 30} GB.")
+        yield piece
+
+
+def named_in(url: str) -> str:
+    """The name in an address that the upload answered; empty for any other."""
+    found = _ADDRESS.fullmatch(url)
+    return found[1] if found else ""
+
+
+def find(account_id: int, id: str) -> Path:
+    """Raises Refused(400) for what is not there, or another's."""
+    path = _folder(account_id) / id
+    if not _ID.fullmatch(id) or not path.is_file():
+        raise Refused(400, "There is no such upload, or it is older than a day. Upload the file again.")
+    return path
+
+
+def sweep() -> None:
+    """Let go of what is older than a day."""
+    old = time.time() - KEPT_S
+    for path in (Path(settings.DATA_DIR) / "kept").glob("*/*"):
+        with suppress(FileNotFoundError):
+            if path.stat().st_mtime < old:
+                path.unlink()
+
+
+def _folder(account_id: int) -> Path:
+    return Path(settings.DATA_DIR) / "kept" / str(account_id)

@@ -1,0 +1,10 @@
+import os
+
+import httpx
+
+gateway = httpx.Client(
+    base_url="http://localhost:8000/serve/api/v2",
+    headers={"Authorization": os.environ["MEMWEB_KEY"]},
+    timeout=600,
+)
+gateway.delete(f"/{os.environ['ASSET_ID']}").raise_for_status()

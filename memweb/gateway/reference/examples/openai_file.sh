@@ -1,0 +1,5 @@
+curl http://localhost:8000/v1/audio/transcriptions \
+  -H "Authorization: Bearer $MEMWEB_KEY" \
+  -F model=whisper-1 \
+  -F response_format=verbose_json \
+  -F file=@talk.mp3

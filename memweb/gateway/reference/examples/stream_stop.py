@@ -1,0 +1,11 @@
+import os
+
+import httpx
+
+gateway = httpx.Client(
+    base_url="http://localhost:8000/serve/api/v2",
+    headers={"Authorization": os.environ["MEMWEB_KEY"]},
+    timeout=600,
+)
+answer = gateway.post("/audio-stream/stop", json={"task_id": os.environ["TASK_ID"]})
+print(answer.raise_for_status().json()["data"]["message"])

@@ -1,0 +1,2 @@
+curl http://localhost:8000/serve/api/v2/providers \
+  -H "Authorization: sk-mem-wrong"

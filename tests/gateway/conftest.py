@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from memweb.engines.resample import Resampler
+from memweb.gateway import limits
+from tests.gateway.receiver import Receiver, receiving
 from tests.running import RunningServer
 
 SECONDS = 14
@@ -23,10 +25,32 @@ def heard(texts: Iterable[str]) -> list[str]:
     return [phrase for phrase in PHRASES if phrase in said]
 
 
+@pytest.fixture(autouse=True)
+def nobody_asked_yet(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Accounts of one test are others of the next, though their numbers are the same."""
+    monkeypatch.setattr(limits, "requests", limits.Requests())
+
+
 @pytest.fixture(scope="session")
 def gateway(shared_server: RunningServer) -> RunningServer:
     """The server memweb starts."""
     return shared_server
+
+
+@pytest.fixture(scope="module")
+def receiver() -> Iterator[Receiver]:
+    """Somebody whose webhook this is."""
+    with receiving(Receiver()) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory, receiver: Receiver) -> Iterator[RunningServer]:
+    """One with a worker, with streams, and with an owner who is told at the receiver."""
+    env = {"MEMWEB_ALLOW_PRIVATE_URLS": "127.0.0.1"}
+    with RunningServer(tmp_path_factory.mktemp("telling"), worker=True, streams=True, env=env) as running:
+        running.manage("setwebhook", receiver.url, "--user", "owner")
+        yield running
 
 
 @pytest.fixture(scope="session", params=["daphne", "uvicorn"])

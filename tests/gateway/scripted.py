@@ -54,10 +54,29 @@ class ScriptedEngine:
             yield await self.events.get()
 
 
+class Purse:
+    """Pays for so many milliseconds of audio."""
+
+    def __init__(self, pays_ms: int = 10**9) -> None:
+        self.pays_ms = pays_ms
+        self.told: list[int] = []
+
+    def heard(self, audio_ms: int) -> bool:
+        self.told.append(audio_ms)
+        return audio_ms <= self.pays_ms
+
+
 class Client:
     """The other end of a session's socket."""
 
-    def __init__(self, provider: str, engine: ScriptedEngine, caller: Caller = CALLER, **params: str) -> None:
+    def __init__(
+        self,
+        provider: str,
+        engine: ScriptedEngine,
+        caller: Caller = CALLER,
+        purse: Purse | None = None,
+        **params: str,
+    ) -> None:
         self.engine = engine
         self.sent: list[dict[str, Any]] = []
         self.arrived = asyncio.Event()
@@ -65,7 +84,10 @@ class Client:
         self.reads.set()
         self._inbox: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         server = live_server(provider, {name: [value] for name, value in params.items()}, "a-session")
-        self.session = asyncio.create_task(Session(server, caller, self._inbox.get, self._take, engine.open).run())
+        self.purse = purse or Purse()
+        self.session = asyncio.create_task(
+            Session(server, caller, self.purse, self._inbox.get, self._take, engine.open).run()
+        )
 
     async def _take(self, message: dict[str, Any]) -> None:
         await self.reads.wait()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import json
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from memweb.gateway import seats as seating
 from memweb.gateway.keys import Caller
 from memweb.gateway.providers import local
 from memweb.speech.events import Failed
-from tests.gateway.scripted import CALLER, Client, ScriptedEngine
+from tests.gateway.scripted import CALLER, Client, Purse, ScriptedEngine
 
 SECOND = bytes(32000)
 CHUNK = {"message_type": "input_audio_chunk", "audio_base_64": base64.b64encode(SECOND).decode(), "commit": False}
@@ -133,22 +134,33 @@ async def test_a_missing_engine_is_told_in_words() -> None:
     assert client.frames[-1]["error"] == "Only English can be dictated here."
 
 
-async def test_an_account_has_a_most_sessions(settings: Any) -> None:
-    settings.MAX_STREAMS = 2
-    clients = [Client("assemblyai", ScriptedEngine()) for _ in range(2)]
-    for client in clients:
-        client.say(SECOND)
-        await client.until("Turn")
-    third = Client("assemblyai", ScriptedEngine())
-    await third.over()
-    assert third.closed is not None
-    assert third.closed[0] == 3009
-    another = Client("assemblyai", ScriptedEngine(), Caller(2, 2, None, True))
-    another.say(SECOND)
-    await another.until("Turn")
-    for client in [*clients, another]:
-        client.leave()
-        await client.over()
+@pytest.mark.parametrize(
+    ("provider", "kind", "code"), [("assemblyai", "Error", 4002), ("elevenlabs", "quota_exceeded", 1000)]
+)
+async def test_an_empty_balance_ends_the_session_after_the_words_that_were_paid_for(
+    provider: str, kind: str, code: int
+) -> None:
+    engine = ScriptedEngine()
+    client = Client(provider, engine, purse=Purse(pays_ms=2000), include_timestamps="true")
+    for _ in range(3):
+        client.say(SECOND if provider == "assemblyai" else CHUNK)
+    await client.over()
+    assert engine.fed == 2 * len(SECOND), "what is not paid for is not heard"
+    assert client.kinds[-1] == kind
+    assert any("sentence 0" in json.dumps(frame) for frame in client.frames), "what is paid for is said"
+    assert client.closed is not None
+    assert client.closed[0] == code
+    assert client.purse.told == [1000, 2000, 3000]
+
+
+@pytest.mark.parametrize(("rate", "encoding", "second"), [("8000", "pcm_mulaw", 8000), ("48000", "pcm_s16le", 96000)])
+async def test_audio_is_charged_as_it_was_given(rate: str, encoding: str, second: int) -> None:
+    client = Client("assemblyai", ScriptedEngine(), sample_rate=rate, encoding=encoding)
+    client.say(bytes(second))
+    client.say(bytes(second // 2))
+    client.leave()
+    await client.over()
+    assert client.purse.told == [1000, 1500]
 
 
 async def test_an_engine_that_fails_ends_the_session_with_its_words() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -12,9 +13,9 @@ from django.core import signing
 from django.utils import timezone
 
 from memweb.accounts.models import User
-from memweb.gateway import keys
-from memweb.gateway.guesses import ALLOWED, Guesses
-from memweb.gateway.models import ApiKey
+from memweb.gateway import keys, seats
+from memweb.gateway.models import Account, ApiKey
+from memweb.guesses import ALLOWED, Guesses
 
 pytestmark = pytest.mark.django_db
 
@@ -62,6 +63,30 @@ def test_the_keys_of_a_person_who_may_not_sign_in_open_nothing(alice: User) -> N
     User.objects.filter(pk=alice.pk).update(is_active=False)
     assert keys.find(secret) is None
     assert keys.find(app_key(alice)) is None
+
+
+def test_a_live_session_goes_on_only_while_key_account_and_person_may_stream(alice: User) -> None:
+    key, secret = keys.create_key(user=alice, name="laptop")
+    by_key = keys.find(secret)
+    assert by_key is not None
+    of_the_app = replace(by_key, key_id=None)
+
+    def left() -> set[keys.Caller]:
+        return seats._allowed({by_key, of_the_app}, set())
+
+    assert left() == {by_key, of_the_app}
+    for rows, barred in ((Account.objects, {"streams_allowed": False}), (User.objects, {"is_active": False})):
+        rows.update(**barred)
+        assert left() == set()
+        rows.update(**dict.fromkeys(barred, True))
+    ApiKey.objects.update(streams_allowed=False)
+    assert left() == {of_the_app}
+    ApiKey.objects.update(streams_allowed=True, expires_at=timezone.now())
+    assert left() == {of_the_app}
+    ApiKey.objects.update(expires_at=None)
+    assert left() == {by_key, of_the_app}
+    keys.revoke_key(key=key)
+    assert left() == {of_the_app}
 
 
 def app_key(user: User, salt: str | None = None) -> str:

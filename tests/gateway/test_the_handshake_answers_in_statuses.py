@@ -1,8 +1,12 @@
-"""401, 403, 400 and 429 at the handshake, in that order, as real HTTP statuses with each API's own error body."""
+"""401, 403, 400, 402 and 429 at the handshake, in that order, as real HTTP statuses with each API's own error body."""
 
 from __future__ import annotations
 
 import json
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
 
 import httpx
 import pytest
@@ -107,6 +111,56 @@ def test_a_parameter_that_cannot_be_honoured_is_400_and_named(
     status, _, body = answer(either_gateway, path, f"Authorization: {key}")
     assert status == 400
     assert name in body.decode()
+
+
+@pytest.fixture(scope="module")
+def poor_key(either_gateway: RunningServer) -> Iterator[str]:
+    """Of an account that cannot pay for one unit; gone afterwards, the server being everybody's."""
+    yield either_gateway.ask(
+        "from decimal import Decimal\n"
+        "from memweb.gateway import keys, ledger\n"
+        "poor = User.objects.create_user('poor')\n"
+        "ledger.set_balance(account_id=keys.account_of(user=poor).pk, balance=Decimal('0.0001'))\n"
+        "print(keys.create_key(user=poor, name='tests')[1])"
+    )
+    either_gateway.ask("User.objects.get(username='poor').delete()")
+
+
+def test_a_balance_that_pays_for_nothing_is_402_in_every_apis_shape(
+    either_gateway: RunningServer, poor_key: str
+) -> None:
+    status, _, body = answer(either_gateway, f"{SOCKET}?provider=assemblyai&api_key={poor_key}")
+    assert (status, json.loads(body)["code"]) == (402, 402)
+    status, _, body = answer(either_gateway, SCRIBE, f"xi-api-key: {poor_key}")
+    assert (status, json.loads(body)["detail"]["status"]) == (402, "quota_exceeded")
+    status, _, body = answer(either_gateway, V3, f"Authorization: {poor_key}")
+    assert status == 402
+    assert "balance" in json.loads(body)["error"]
+    status, _, body = answer(either_gateway, f"{SOCKET}?provider=deepgram&api_key={poor_key}")
+    assert status == 400, "what was asked comes before what it costs"
+
+
+def test_one_session_too_many_is_429_and_says_when_to_come_again(tmp_path: Path) -> None:
+    limits = {"MEMWEB_MAX_STREAMS": "2", "MEMWEB_MAX_SESSIONS": "3"}
+    with RunningServer(tmp_path, env=limits) as server, ExitStack() as open_sockets:
+        key, others = server.key(), server.key("other")
+
+        def knock(secret: str) -> tuple[Raw, str]:
+            raw = open_sockets.enter_context(Raw(server.port))
+            return raw, raw.open(V3, f"Authorization: {secret}").lower()
+
+        (_, first), (second, _), (third, refused) = (knock(key) for _ in range(3))
+        assert " 101 " in first
+        assert " 429 " in refused
+        assert "retry-after: 5" in refused
+        assert "This account may have 2" in json.loads(third.rest())["error"]
+        assert " 101 " in knock(others)[1]
+        assert "This machine has 3" in json.loads(knock(others)[0].rest())["error"]
+        second.socket.close()
+        deadline = time.monotonic() + 10
+        while " 101 " not in knock(key)[1]:
+            assert time.monotonic() < deadline, "a place that was left stays taken"
+            time.sleep(0.1)
 
 
 def test_a_plain_request_is_told_to_upgrade(either_gateway: RunningServer) -> None:

@@ -65,6 +65,31 @@ async def test_the_published_example_runs_to_its_end(
     assert heard(committed) == list(PHRASES), committed
 
 
+async def turns(gateway: RunningServer, key: str, pcm: bytes, **params: str) -> list[str]:
+    """What is said in three times real time, turn by turn."""
+    async with connect_async(address(gateway, key, "assemblyai", **params)) as socket:
+        for at in range(0, len(pcm), 3200):
+            await socket.send(pcm[at : at + 3200])
+            await asyncio.sleep(0.033)
+        await socket.send('{"type": "Terminate"}')
+        async with asyncio.timeout(60):
+            received = [json.loads(message) async for message in socket]
+    return [frame["transcript"] for frame in received if frame["type"] == "Turn" and frame["end_of_turn"]]
+
+
+@pytest.mark.speech
+async def test_a_client_says_how_much_silence_ends_a_turn(
+    either_gateway: RunningServer, key: str, two_cities: bytes
+) -> None:
+    patient, hasty = await asyncio.gather(
+        turns(either_gateway, key, two_cities, min_turn_silence="6000", max_turn_silence="6000"),
+        turns(either_gateway, key, two_cities, end_of_turn_confidence_threshold="0", min_turn_silence="250"),
+    )
+    assert len(patient) == 1
+    assert len(hasty) > 2
+    assert heard(patient) == list(PHRASES), patient
+
+
 @pytest.mark.speech
 async def test_the_seeds_other_dialect_runs_to_its_end(
     either_gateway: RunningServer, key: str, two_cities: bytes
@@ -120,6 +145,7 @@ def test_revoking_a_key_cuts_its_live_sockets_within_five_seconds(either_gateway
 
 def test_no_frame_brings_a_1011_or_an_error_in_the_log(either_gateway: RunningServer, key: str) -> None:
     chance = random.Random(20261121)
+    before = len(either_gateway.log())  # other tests share this server, and one provokes a traceback on purpose
     for number in range(60):
         provider = ("assemblyai", "elevenlabs")[number % 2]
         with (
@@ -132,7 +158,7 @@ def test_no_frame_brings_a_1011_or_an_error_in_the_log(either_gateway: RunningSe
             while True:
                 socket.recv(timeout=20)
         assert socket.close_code not in (1011, 1006), socket.close_code
-    assert "Traceback" not in either_gateway.log()
+    assert "Traceback" not in either_gateway.log()[before:]
 
 
 def hostile(chance: random.Random) -> str | bytes:
@@ -154,14 +180,20 @@ def test_a_flood_of_audio_costs_bounded_memory(server: RunningServer, two_cities
         warm.recv(timeout=20)
     before = peak = web.memory_info().rss
     speech = frame(2, two_cities[:200_000])
+    engines = web.children(recursive=True)
+    assert engines
     with Raw(server.port) as flood:
         assert flood.status(f"{PATH}?provider=assemblyai&api_key={key}") == 101
         flood.socket.settimeout(2)
+        for engine in engines:
+            engine.suspend()  # a quick engine would swallow the flood: this one takes nothing
         sent = 0
         with contextlib.suppress(TimeoutError):
-            while sent < 32 * MIB:
+            while sent < 64 * MIB:
                 sent += flood.socket.send(speech[sent % len(speech) :])
                 peak = max(peak, web.memory_info().rss)
+        for engine in engines:
+            engine.resume()
         assert sent < 32 * MIB, "the server takes no more than its engine does"
     assert peak - before < 32 * MIB
     with connect(address(server, key, "assemblyai"), compression=None) as after:
@@ -196,8 +228,8 @@ def test_a_key_is_in_no_log_no_answer_and_no_file(tmp_path: Path) -> None:
         assert key[10:] not in rows
         assert wrong[10:] not in rows
         assert "control-marker" in rows, "the search finds what is there"
-        database = [path for path in files if path.suffix == ".sqlite3"]  # none where the rows are in PostgreSQL
-        assert all(contains(path, "control-marker") for path in database)
+        database = [path for path in files if ".sqlite3" in path.name]  # none where the rows are in PostgreSQL
+        assert not database or any(contains(path, "control-marker") for path in database)  # perhaps in its journal
         assert "/v3/ws" in server.log()
 
 

@@ -19,7 +19,7 @@ def person(client: Client, db: None) -> User:
 
 def test_a_new_key_is_shown_once_and_works(client: Client, person: User) -> None:
     page = client.post("/settings/keys/", {"name": "Lecture room"}).content.decode()
-    secret = "sk-mem-" + page.split("<code>sk-mem-")[1].split("<")[0]
+    secret = "sk-mem-" + page.split('<code id="secret">sk-mem-')[1].split("<")[0]
     caller = keys.find(secret)
     assert caller is not None
     assert caller.user_id == person.pk

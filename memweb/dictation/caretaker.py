@@ -10,8 +10,9 @@ from uuid import UUID
 from django.conf import settings
 from django.db import DatabaseError
 
-from memweb.dictation import reading, registry
+from memweb.dictation import captions, reading, registry
 from memweb.dictation.reading import read
+from memweb.dictation.recording import Held
 
 logger = logging.getLogger("memweb.dictation")
 
@@ -35,6 +36,7 @@ async def stop() -> None:
     if _task is not None:
         _task.cancel()
         _task = None
+    captions.close()
     await registry.close()
 
 
@@ -58,5 +60,7 @@ async def _finish(record_id: UUID, owner_id: int, at_once: asyncio.Semaphore) ->
         try:
             async with asyncio.timeout(LONGEST_SECONDS):
                 await registry.registry().finish(record_id, owner_id)
+        except Held:
+            pass  # another process looks after it
         except Exception:
             logger.exception("dictation %s could not be finished", record_id)

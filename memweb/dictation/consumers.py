@@ -1,7 +1,8 @@
 """The page's socket, as a plain ASGI application with a receive loop of its own.
 
 Channels' consumers go through the one shared thread before every message; here a frame costs a few microseconds, and
-nobody's slow query holds up anybody's sound.
+nobody's slow query holds up anybody's sound. On memweb's own server (its extension memweb.direct) a frame is taken, and
+an answer said, without even a turn of the event loop.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from django.db import DatabaseError
 from memweb.dictation import watch
 from memweb.dictation.dictation import Dictation
 from memweb.dictation.page import FLOODING, NOT_YOURS, RESTARTING, SIGNED_OUT, Page, Send
+from memweb.dictation.recording import Held
 from memweb.dictation.registry import registry
 from memweb.speech import frames
 from transcripts.errors import NotYours
@@ -26,6 +28,7 @@ from transcripts.writer import WriterAway
 
 logger = logging.getLogger("memweb.dictation")
 
+DIRECT = "memweb.direct"
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 
@@ -33,6 +36,9 @@ FOREIGN = frames.error(
     code="not_yours", message="This dictation is not in your library. Start a new one.", fatal=True
 )  # one answer for what does not exist and for what is somebody else's
 AWAY = frames.error(code="database", message="The database does not answer. Your browser keeps the recording.")
+ELSEWHERE = frames.error(
+    code="database", message="Another part of the server still holds this dictation. Your browser keeps the recording."
+)
 BROKEN = frames.error(code="input", message="The page sent something unreadable. Reload it; nothing is lost.")
 
 
@@ -41,65 +47,63 @@ async def dictation_socket(scope: Scope, receive: Receive, send: Send) -> None:
     connected = await receive()
     if connected["type"] != "websocket.connect":
         return
-    await send({"type": "websocket.accept"})
+    page = Page(send, time.monotonic(), scope.get("extensions", {}).get(DIRECT))
+    attendance = Attendance(page)
+    await send({"type": "websocket.accept", "hear": attendance.take_at_once})
     user = scope["user"]
-    page = Page(send, time.monotonic())
     speaking = asyncio.get_running_loop().create_task(page.speak())
-    dictation: Dictation | None = None
     try:
         if not user.is_authenticated:
             page.say(watch.signed_out())
             page.close(SIGNED_OUT)
         else:
             watch.add(page, scope["session"].session_key)
-            dictation = await _attend(scope["url_route"]["kwargs"]["record_id"], user.pk, page)
-        await _converse(receive, page, dictation)
+            attendance.dictation = await _attend(scope["url_route"]["kwargs"]["record_id"], user.pk, page)
+        await _converse(receive, page, attendance)
     finally:
         watch.remove(page)
-        if dictation is not None:
-            dictation.lost(page)
+        if attendance.dictation is not None:
+            attendance.dictation.lost(page)
         speaking.cancel()
         with contextlib.suppress(asyncio.CancelledError, Exception):
             await speaking
 
 
-async def _attend(record_id: UUID, user_id: int, page: Page) -> Dictation | None:
-    try:
-        dictation = await registry().attend(record_id, user_id)
-    except NotYours:
-        page.say(FOREIGN)
-        page.close(NOT_YOURS)
-        return None
-    except (DatabaseError, OSError):
-        logger.warning("dictation %s could not be opened", record_id, exc_info=True)
-        page.say(AWAY)
-        page.close(RESTARTING)
-        return None
-    dictation.admit(page)
-    return dictation
+class Attendance:
+    """A page at its dictation, which it has once the library has been asked."""
 
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.dictation: Dictation | None = None
+        self._busy = False  # with a message that came before
 
-async def _converse(receive: Receive, page: Page, dictation: Dictation | None) -> None:
-    """Until the page is gone, silent for too long, or was closed from here."""
-    closed = asyncio.get_running_loop().create_task(page.closed.wait())
-    listening = asyncio.get_running_loop().create_task(_listen(receive, page, dictation))
-    try:
-        await asyncio.wait({closed, listening}, return_when=asyncio.FIRST_COMPLETED)
-        if listening.done():
-            listening.result()
-    finally:
-        for task in (closed, listening):
-            task.cancel()
-        await asyncio.gather(closed, listening, return_exceptions=True)
+    def take_at_once(self, frame: bytes) -> bool:
+        """Take a frame of a dictation that runs, if nothing is in its way; else it waits for its turn."""
+        dictation = self.dictation
+        if self._busy or dictation is None or dictation.page is not self.page or dictation.status != "live":
+            return False
+        if dictation.spool.is_full:
+            return False
+        self.page.heard_at = time.monotonic()
+        try:
+            dictation.hear(frame, self.page)
+        except frames.BadFrame:
+            _bad(self.page)
+        return True
 
+    async def listen(self, receive: Receive) -> None:
+        """Take and obey until the page is gone."""
+        while True:
+            self._busy = False
+            message = await receive()
+            self._busy = True
+            if message["type"] == "websocket.disconnect":
+                return
+            if self.dictation is not None and self.dictation.page is self.page:  # else it was already told to go
+                await self._hear(message, self.page, self.dictation)
 
-async def _listen(receive: Receive, page: Page, dictation: Dictation | None) -> None:
-    while True:
-        message = await receive()
-        if message["type"] == "websocket.disconnect":
-            return
-        if dictation is None or dictation.page is not page:
-            continue  # already told to go
+    @staticmethod
+    async def _hear(message: dict[str, Any], page: Page, dictation: Dictation) -> None:
         page.heard_at = time.monotonic()
         frame = message.get("bytes")
         try:
@@ -113,6 +117,40 @@ async def _listen(receive: Receive, page: Page, dictation: Dictation | None) -> 
         except NotYours:
             page.say(FOREIGN)
             page.close(NOT_YOURS)
+
+
+async def _attend(record_id: UUID, user_id: int, page: Page) -> Dictation | None:
+    try:
+        dictation = await registry().attend(record_id, user_id)
+    except NotYours:
+        page.say(FOREIGN)
+        page.close(NOT_YOURS)
+        return None
+    except Held:  # by a process that is ending, or that this page was connected to before: it lets go in a while
+        page.say(ELSEWHERE)
+        page.close(RESTARTING)
+        return None
+    except (DatabaseError, OSError):
+        logger.warning("dictation %s could not be opened", record_id, exc_info=True)
+        page.say(AWAY)
+        page.close(RESTARTING)
+        return None
+    dictation.admit(page)
+    return dictation
+
+
+async def _converse(receive: Receive, page: Page, attendance: Attendance) -> None:
+    """Until the page is gone, silent for too long, or was closed from here."""
+    closed = asyncio.get_running_loop().create_task(page.closed.wait())
+    listening = asyncio.get_running_loop().create_task(attendance.listen(receive))
+    try:
+        await asyncio.wait({closed, listening}, return_when=asyncio.FIRST_COMPLETED)
+        if listening.done():
+            listening.result()
+    finally:
+        for task in (closed, listening):
+            task.cancel()
+        await asyncio.gather(closed, listening, return_exceptions=True)
 
 
 async def _take(frame: bytes, page: Page, dictation: Dictation) -> None:

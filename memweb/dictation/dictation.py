@@ -15,7 +15,7 @@ from uuid import UUID
 
 from django.utils import timezone
 
-from memweb.dictation import reading
+from memweb.dictation import captions, reading
 from memweb.dictation.finals import Finals
 from memweb.dictation.page import FLOODING, MOST_IGNORED, NOT_YOURS, RESTARTING, SILENT_SECONDS, TAKEN_OVER, Page
 from memweb.dictation.reading import Known, read
@@ -25,6 +25,7 @@ from memweb.dictation.relay import Relay
 from memweb.speech import actions as act
 from memweb.speech import events, frames, session
 from memweb.speech.dialects import PROVIDERS
+from memweb.upstream import errors
 from transcripts import services, writer
 
 logger = logging.getLogger("memweb.dictation")
@@ -218,6 +219,7 @@ class Dictation:
         self.known = await read(reading.look_up, self.record_id, self.owner_id)
         await self._listen()
         self.finals.refresh()
+        captions.change(self.record_id)
 
     async def _proceed(self, now: float) -> None:
         assert self._session is not None
@@ -265,6 +267,7 @@ class Dictation:
         if self.page is not None:
             self.page.say(self._ack())  # before the end, which is the last thing a page listens to
             self.page.say(frames.ended(url=f"/transcripts/{self.record_id}/"))
+        captions.change(self.record_id)
         self.ended.set()
 
     def _on_opened(self, number: int) -> None:
@@ -291,6 +294,7 @@ class Dictation:
                 case act.Send(start, end):
                     relay.send(self.spool.read(start, end))
                 case act.Show(text, start_ms):
+                    captions.hear(self.record_id, text)
                     if self.page is not None:
                         self.page.update("partial", frames.partial(text=text, start_ms=start_ms))
                 case act.Save(segment, again):
@@ -309,8 +313,8 @@ class Dictation:
                     self._tell_failure(code, message)
                 case act.Done():
                     self.spawn(self._hand_over())
-                case act.Merge():
-                    pass
+                case act.Merge(gone, kept):
+                    self.finals.merge(gone, kept)
 
     def deleted(self) -> None:
         """The record was removed from the library while it was dictated."""
@@ -349,24 +353,28 @@ class Dictation:
     def _tell_state(self, now: float) -> None:
         if self.page is None or self._session is None or self._relay is None:
             return
-        view, cost = self._session.view(), self._relay.cost
+        view, before = self._session.view(), self._told[0] if self._told else None
+        is_news = before is None or (before.state, before.note) != (view.state, view.note)
+        if not is_news and now - self._told_at < 1.0:
+            return
+        cost = self._relay.cost
         price = None if cost is None else f"{cost:.4f}"
         if (view, price) == self._told:
             return
-        before = self._told[0] if self._told else None
-        if before is None or (before.state, before.note) != (view.state, view.note) or now - self._told_at >= 1.0:
-            self._told, self._told_at = (view, price), now
-            message = frames.state(
-                state=view.state, transcribed_ms=view.transcribed_ms, lag_ms=view.lag_ms,
-                cost=price, engine=view.engine, note=view.note,
-            )  # fmt: skip
-            self.page.note("state", message)
-            if before is None or before.state != view.state:
-                self.page.flush()
+        self._told, self._told_at = (view, price), now
+        message = frames.state(
+            state=view.state, transcribed_ms=view.transcribed_ms, lag_ms=view.lag_ms,
+            cost=price, engine=view.engine, note=view.note,
+        )  # fmt: skip
+        self.page.note("state", message)
+        if before is None or before.state != view.state:
+            self.page.flush()
 
     def _tell_failure(self, code: str, message: str) -> None:
         if self.page is not None:
             action = "settings" if code in ("auth", "input") else "retry"
+            if code == errors.InsufficientBalance.code:
+                message = errors.for_status(402).sentence  # gateways say only that it is so, not what to do
             self.page.say(frames.error(code=code, message=message, action=action))
 
     @property
@@ -380,7 +388,7 @@ class Dictation:
     def close(self) -> None:
         """Let go of everything. What is on disk and in the database is all there is to it."""
         if self._relay is not None:
-            self._relay.close()
+            self._relay.close(at_once=True)
         self._session = None
         for task in self._tasks:
             task.cancel()

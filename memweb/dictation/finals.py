@@ -10,7 +10,7 @@ from uuid import UUID
 
 from django.core.exceptions import ObjectDoesNotExist
 
-from memweb.dictation import fragments, reading
+from memweb.dictation import captions, fragments, reading
 from memweb.dictation.page import Page
 from memweb.dictation.reading import read
 from memweb.speech import frames
@@ -46,7 +46,7 @@ class Finals:
     def save(self, segment: Segment, *, again: bool) -> None:
         """Keep it, then show it; `again` where it takes the place of what its key was before."""
         self._in_flight.append(segment.key)
-        future = writer.submit(services.save_final, record_id=self._dictation.record_id, segment=segment)
+        future = writer.join(services.save_finals, services.FinalRow(self._dictation.record_id, segment))
         future.add_done_callback(lambda done: self._saved(done, segment, again=again))
 
     def _saved(self, done: asyncio.Future[Row], segment: Segment, *, again: bool) -> None:
@@ -64,6 +64,7 @@ class Finals:
             logger.error("a final of dictation %s could not be kept", self._dictation.record_id, exc_info=error)
         else:
             self.revision += 1
+            captions.change(self._dictation.record_id)
             if page is not None and page.revision is not None:
                 page.revision = self.revision
                 again = again or segment.key in page.shown
@@ -72,6 +73,11 @@ class Finals:
     def revise(self, key: str, speaker: str | None) -> None:
         """A later word on who spoke. Not worth a failure."""
         future = writer.submit(services.revise_speaker, record_id=self._dictation.record_id, key=key, speaker=speaker)
+        future.add_done_callback(lambda done: done.cancelled() or done.exception())
+
+    def merge(self, gone: str, kept: str) -> None:
+        """Two labels are one voice. Not worth a failure."""
+        future = writer.submit(services.merge_labels, record_id=self._dictation.record_id, gone=gone, kept=kept)
         future.add_done_callback(lambda done: done.cancelled() or done.exception())
 
     async def undo(self) -> None:
@@ -92,6 +98,8 @@ class Finals:
     def refresh(self, *, changed: bool = False) -> None:
         """Give the page the whole log."""
         self.revision += changed
+        if changed:
+            captions.change(self._dictation.record_id)
         page = self._dictation.page
         if page is not None:
             page.revision = None

@@ -1,4 +1,8 @@
-"""A connected page: what is to be said to it, in order, without ever waiting for it."""
+"""A connected page: what is to be said to it, in order, without ever waiting for it.
+
+Where the server can (`at_once`: its extension memweb.direct), a message is sent when it is said; else, and while the
+page takes nothing, the task `speak` sends it.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,8 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 Send = Callable[[dict[str, Any]], Awaitable[None]]
+AtOnce = Callable[..., bool]
+"""Sends these texts without waiting; False where it did not."""
 
 MOST_WAITING = 500
 SILENT_SECONDS = 15.0  # a page pings every 5 s
@@ -25,11 +31,12 @@ RESTARTING = 1012
 class Page:
     """One socket. Acks, states and interim text replace the one not yet sent; all else is kept in order."""
 
-    def __init__(self, send: Send, now: float) -> None:
-        self._send = send
+    def __init__(self, send: Send, now: float, at_once: AtOnce | None = None) -> None:
+        self._send, self._at_once = send, at_once
         self._queue: deque[str] = deque()
         self._latest: dict[str, str] = {}
         self._wake = asyncio.Event()
+        self._speaking = False  # the task is at it, and perhaps waits for the page
         self._close: int | None = None
         self.closed = asyncio.Event()
         self.revision: int | None = None
@@ -47,12 +54,12 @@ class Page:
             self.close(FLOODING)
             return
         self._queue.append(message)
-        self._wake.set()
+        self._go_on()
 
     def update(self, kind: str, message: str) -> None:
         """To be sent soon; a newer message of this kind takes its place."""
         self._latest[kind] = message
-        self._wake.set()
+        self._go_on()
 
     def note(self, kind: str, message: str) -> None:
         """As `update`, but it may wait for something else to be sent, or for `flush`: one write costs less than two."""
@@ -61,7 +68,7 @@ class Page:
     def flush(self) -> None:
         """Send what was noted."""
         if self._latest:
-            self._wake.set()
+            self._go_on()
 
     def close(self, code: int) -> None:
         """Say what waits, then close. A page that takes nothing is not waited for."""
@@ -77,22 +84,35 @@ class Page:
         self._texts += 1
         return self._texts <= TEXTS_PER_SECOND
 
+    def _go_on(self) -> None:
+        """Send what there is, now if it can be done without waiting."""
+        if self._at_once is None or self._wake.is_set() or self._speaking or self._close is not None:
+            self._wake.set()
+            return
+        if self._at_once(*self._queue, *self._latest.values()):
+            self._queue.clear()
+            self._latest.clear()
+        else:
+            self._wake.set()
+
+    def _next(self) -> str | None:
+        """The message whose turn it is, taken out; None where nothing waits."""
+        if self._queue:
+            return self._queue.popleft()
+        return self._latest.pop(next(iter(self._latest))) if self._latest else None
+
     async def speak(self) -> None:
-        """Send what is said until the page is closed; the socket's other task."""
+        """Send what waits until the page is closed; the socket's other task."""
         try:
             while True:
                 await self._wake.wait()
                 self._wake.clear()
-                while self._queue:
-                    await self._text(self._queue.popleft())
-                latest, self._latest = self._latest, {}
-                for message in latest.values():
-                    await self._text(message)
+                self._speaking = True
+                while (message := self._next()) is not None:
+                    await self._send({"type": "websocket.send", "text": message})
+                self._speaking = False
                 if self._close is not None and not self._queue:
                     await self._send({"type": "websocket.close", "code": self._close})
                     return
         finally:
             self.closed.set()
-
-    async def _text(self, message: str) -> None:
-        await self._send({"type": "websocket.send", "text": message})

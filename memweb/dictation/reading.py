@@ -88,8 +88,7 @@ def take_back_last(*, record_id: UUID, user_id: int) -> str | None:
 
 def note_attendance(rows: list[tuple[UUID, int]]) -> None:
     """Many sessions were heard just now: (record, length in ms), the last of each counts."""
-    for record_id, duration_ms in dict(rows).items():
-        services.attend(record_id=record_id, duration_ms=duration_ms)
+    services.attend(dict(rows))
 
 
 def abandoned(idle: timedelta) -> list[tuple[UUID, int]]:

@@ -9,15 +9,19 @@ tail, go on from the next number.
 from __future__ import annotations
 
 import asyncio
+import errno
+import fcntl
 import logging
 import os
 import queue
+import sys
 import threading
 from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import partial
 from pathlib import Path
 from uuid import UUID
 
@@ -27,11 +31,13 @@ from memweb.speech import frames
 
 logger = logging.getLogger("memweb.dictation")
 
-ROUND_SECONDS = 0.2
+ROUND_SECONDS = 0.2  # from a first frame to its sync; each spool of the last round adds
+SPOOL_SECONDS = 0.016  # up to
+LONGEST_ROUND_SECONDS = 1.0  # a sync costs the same however much it covers
 RETRY_SECONDS = 1.0  # after a failed write; doubles up to
 LONGEST_RETRY_SECONDS = 8.0
 MOST_WAITING = 1 << 20  # bytes: above this a page is not read from until the disk has caught up
-KEPT_SAMPLES = frames.RATE // 2  # durable audio that stays in memory, so that the relay needs no reading
+KEPT_SAMPLES = frames.RATE // 5  # durable audio that stays in memory, so that the relay needs no reading
 INDEX_EVERY = 64  # frames
 READ_BLOCK = 32 * 1024
 SCAN_BLOCK = 1 << 20
@@ -44,6 +50,10 @@ class Taken(Enum):
     OLD = "old"  # had before: nothing to do
     HOLE = "hole"  # an earlier one is missing: ask for it
     UNWRITABLE = "unwritable"  # the disk takes nothing just now: it will be asked for again
+
+
+class Held(OSError):
+    """Another process writes this spool: one that ends, or that a page's connections went to before."""
 
 
 def spool_path(record_id: UUID) -> Path:
@@ -166,10 +176,18 @@ class Spool:
         return max(best, self._cursor) if self._cursor[0] <= start else best
 
     def _descriptor(self) -> int:
+        """The open file, which no other process can have meanwhile. Raises Held."""
         if self._file < 0:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             fresh = not self.path.exists()
-            self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+            file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+            try:
+                # Two that append and cut torn tails would cut off what the other has acknowledged.
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                os.close(file)
+                raise Held(errno.EBUSY, "another process writes this spool") from error
+            self._file = file
             if fresh:
                 sync_folder(self.path.parent)
         return self._file
@@ -182,7 +200,7 @@ class Spool:
         return waiting
 
     def write(self, waiting: list[bytes]) -> None:
-        """On the spooler's thread: append and sync. On an error the file is as long as before. Raises OSError."""
+        """On the spooler's thread: append, for `sync` to wait for. As long as before on an error. Raises OSError."""
         file = self._descriptor()
         data = b"".join(waiting)
         try:
@@ -191,6 +209,16 @@ class Spool:
             written = 0
             while written < len(data):
                 written += os.write(file, data[written:])
+            if sys.platform == "linux":  # has the disk begin now, not when it is waited for
+                os.posix_fadvise(file, self.size, 0, os.POSIX_FADV_DONTNEED)
+        except OSError:
+            os.ftruncate(file, self.size)
+            raise
+
+    def sync(self) -> None:
+        """On the spooler's thread: wait until all of the file is on disk. Errors as with `write`."""
+        file = self._descriptor()
+        try:
             os.fsync(file)
         except OSError:
             os.ftruncate(file, self.size)
@@ -238,7 +266,10 @@ class Spool:
 
     @classmethod
     def open(cls, path: Path) -> Spool:
-        """The spool of this path, scanned, a torn tail cut off. An empty one where there is no file. Blocks."""
+        """The spool of this path, scanned, a torn tail cut off. An empty one where there is no file. Blocks.
+
+        Raises Held.
+        """
         spool = cls(path)
         if not path.exists():
             return spool
@@ -280,6 +311,7 @@ def sync_folder(folder: Path) -> None:
 
 
 _Round = list[tuple[Spool, list[bytes]]]
+_Outcomes = list[tuple[Spool, list[bytes], OSError | None]]
 
 
 class Spooler:
@@ -289,7 +321,9 @@ class Spooler:
         self._loop = asyncio.get_running_loop()
         self._spools: dict[int, Spool] = {}
         self._rounds: queue.SimpleQueue[_Round | None] = queue.SimpleQueue()
-        self._busy = self._scheduled = False
+        self._seconds = ROUND_SECONDS
+        self._timer: asyncio.TimerHandle | None = None
+        self._busy = False
         self._idle = asyncio.Event()
         self._idle.set()
         self._thread = threading.Thread(target=self._work, name="memweb-spooler", daemon=True)
@@ -298,13 +332,14 @@ class Spooler:
     def add(self, spool: Spool) -> None:
         """This spool has frames waiting."""
         self._spools[id(spool)] = spool
-        if not self._scheduled and not self._busy:
-            self._scheduled = True
-            self._idle.clear()
-            self._loop.call_later(ROUND_SECONDS, self._begin)
+        if self._timer is None and not self._busy:
+            self._schedule()
 
     async def flush(self) -> None:
         """Return when everything that waits now was written, or could not be."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._begin()
         await self._idle.wait()
 
     async def close(self) -> None:
@@ -313,10 +348,15 @@ class Spooler:
         self._rounds.put(None)
         await asyncio.to_thread(self._thread.join, 5.0)
 
+    def _schedule(self) -> None:
+        self._idle.clear()
+        self._timer = self._loop.call_later(self._seconds, self._begin)
+
     def _begin(self) -> None:
-        self._scheduled = False
+        self._timer = None
         spools, self._spools = self._spools, {}
         work = [(spool, waiting) for spool in spools.values() if (waiting := spool.swap())]
+        self._seconds = min(LONGEST_ROUND_SECONDS, ROUND_SECONDS + SPOOL_SECONDS * len(work))
         if work:
             self._busy = True
             self._rounds.put(work)
@@ -325,13 +365,13 @@ class Spooler:
 
     def _work(self) -> None:
         while (work := self._rounds.get()) is not None:
-            outcomes = [(spool, waiting, _attempt(spool, waiting)) for spool, waiting in work]
+            outcomes = _keep(work)
             try:
                 self._loop.call_soon_threadsafe(self._end, outcomes)
             except RuntimeError:  # the loop is gone: what was written is found by the next scan
                 return
 
-    def _end(self, outcomes: list[tuple[Spool, list[bytes], OSError | None]]) -> None:
+    def _end(self, outcomes: _Outcomes) -> None:
         self._busy = False
         for spool, waiting, error in outcomes:
             if error is None:
@@ -340,15 +380,20 @@ class Spooler:
                 logger.warning("the spool %s cannot be written: %s", spool.path.stem, error.strerror)
                 spool.failed(error, self._loop.time())
         if self._spools:
-            self._scheduled = True
-            self._loop.call_later(ROUND_SECONDS, self._begin)
+            self._schedule()
         else:
             self._idle.set()
 
 
-def _attempt(spool: Spool, waiting: list[bytes]) -> OSError | None:
+def _keep(work: _Round) -> _Outcomes:
+    """Append to every file, then wait for each: the disk takes them together, with half the waiting."""
+    written = [(spool, waiting, _refusal(partial(spool.write, waiting))) for spool, waiting in work]
+    return [(spool, waiting, error or _refusal(spool.sync)) for spool, waiting, error in written]
+
+
+def _refusal(attempt: Callable[[], None]) -> OSError | None:
     try:
-        spool.write(waiting)
+        attempt()
     except OSError as error:
         return error
     return None

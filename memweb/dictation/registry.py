@@ -38,7 +38,7 @@ class Registry:
         return len(self._live)
 
     async def attend(self, record_id: UUID, user_id: int) -> Dictation:
-        """The dictation of this id, from memory or from disk. Raises NotYours."""
+        """The dictation of this id, from memory or from disk. Raises NotYours, and Held for one another process has."""
         lock = self._opening.setdefault(record_id, asyncio.Lock())
         async with lock:
             dictation = self._live.get(record_id)

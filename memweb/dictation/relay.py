@@ -5,10 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from datetime import UTC, datetime
 from decimal import Decimal
 from uuid import UUID
-
-from django.utils import timezone
 
 from memweb.speech import meter
 from memweb.speech.dialects import LiveClient, LiveOptions, live_client
@@ -36,18 +35,9 @@ class _Ear:
         self._count = 0
 
     def heard(self, message: str | bytes) -> None:
-        writer.collect(
-            services.save_messages,
-            services.MessageRow(
-                record_id=self._relay.record_id,
-                connection=self._number,
-                sequence=self._count,
-                offset_ms=self._offset_ms,
-                dialect=self._client.name,
-                arrived_at=timezone.now(),
-                raw=message,
-            ),
-        )
+        place = self._relay.record_id, self._number, self._count, self._offset_ms
+        row = services.MessageRow(*place, self._client.name, datetime.now(UTC), message)
+        writer.collect(services.save_messages, row)
         self._count += 1
         for event in self._client.read(message):
             self._relay.on_event(self._number, event)
@@ -97,7 +87,7 @@ class Relay:
         client = live_client(self.provider)
         query = [("provider", self.provider), *client.query(LiveOptions(language=self.language or None))]
         try:
-            connection = await live.connect(self.gateway, query)
+            connection = await live.connect(self.gateway.within(str(self.record_id), offset_ms), query)
         except UpstreamError as error:
             self.on_closed(number, Failed(error.code, error.sentence, error.retry))
             return
@@ -128,12 +118,13 @@ class Relay:
         if self._connection is not None and form < len(forms):
             self._connection.send(forms[form])
 
-    def close(self) -> None:
+    def close(self, *, at_once: bool = False) -> None:
+        """Hang up, `at_once` without waiting for the gateway's goodbye: this loop is about to end."""
         if self._attempt is not None and self._attempt is not asyncio.current_task():
             self._attempt.cancel()
         self._attempt = None
         if self._connection is not None:
-            self._connection.close()
+            self._connection.close(at_once=at_once)
             self._connection = None
         self._units += meter.units_of(self._sent_ms)
         self._sent_ms = 0

@@ -4,28 +4,35 @@ from __future__ import annotations
 
 import asyncio
 import struct
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import cast
 from uuid import UUID
 
+from csp.decorators import csp_replace
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import redirect, render
+from django.template.loader import render_to_string
 from django.views.decorators.cache import never_cache
+from django.views.decorators.clickjacking import xframe_options_exempt
 from django.views.decorators.http import require_GET, require_POST
 
 from memweb.accounts.choices import DETECT, LANGUAGES, PROVIDERS
 from memweb.accounts.models import User
 from memweb.accounts.services import preferences_of
+from memweb.dictation.captions import LINES
 from memweb.dictation.reading import gateway_of_user, read
 from memweb.dictation.recording import spool_path
 from memweb.dictation.registry import registry
 from memweb.speech import frames
-from transcripts.models import Record
+from transcripts.models import Record, Share
+from transcripts.shown.wording import title_of
+from transcripts.views.shared import Door, by_token
 
 BLOCK = 1 << 18
 RECENT = 5
+_in_any_frame = cast(Callable[[Door], Door], csp_replace({"frame-ancestors": ["*"]}))
 _background: set[asyncio.Task[None]] = set()
 
 
@@ -64,6 +71,31 @@ def _found(user: User, record_id: UUID) -> Record:
     if record is None:
         raise Http404
     return record
+
+
+@xframe_options_exempt
+@_in_any_frame
+@by_token(Share.Kind.CAPTIONS)
+def captions(request: HttpRequest, share: Share) -> HttpResponse:
+    """Captions of what is being said, for an audience. The one page that others may embed: it can do nothing.
+
+    `size`: pixels; `lines`: how many; `theme`: light, dark, or clear (nothing behind the words).
+    """
+    theme = request.GET.get("theme", "")
+    context = {
+        "title": title_of(share.record),
+        "lang": share.record.language,
+        "size": _within(request.GET.get("size", ""), 12, 200),
+        "lines": _within(request.GET.get("lines", ""), 1, LINES),
+        "theme": theme if theme in ("light", "dark", "clear") else "",
+    }
+    return HttpResponse(render_to_string("shared/captions.html", context))
+
+
+def _within(given: str, least: int, most: int) -> int | None:
+    if not (given.isascii() and given.isdigit()) or len(given) > 4:
+        return None
+    return min(max(int(given), least), most)
 
 
 @require_GET

@@ -28,7 +28,7 @@ class Desk:
         self.html: list[str] = []
         self.log = (EMPTY, set[str]())
         self.commits: list[asyncio.Future[Any]] = []
-        monkeypatch.setattr(finals.writer, "submit", self.submit)
+        monkeypatch.setattr(finals.writer, "join", self.join)
         monkeypatch.setattr(fragments, "log", lambda record_id: self.log)
         self.page = Page(self.send, 0.0)
         self.tasks = [asyncio.get_running_loop().create_task(self.page.speak())]
@@ -40,7 +40,7 @@ class Desk:
         if told["t"] == "html":
             self.html.append(told["html"])
 
-    def submit(self, *_: object, **__: object) -> asyncio.Future[Any]:
+    def join(self, *_: object, **__: object) -> asyncio.Future[Any]:
         self.commits.append(asyncio.get_running_loop().create_future())
         return self.commits[-1]
 

@@ -155,6 +155,7 @@ async def test_a_key_or_a_balance_that_will_not_do_is_never_tried_again(
         assert error is not None
         assert error["code"] == code
         assert error["action"] in ("settings", "retry")
+        assert code != "funds" or "Top it up, then try again" in error["message"], "a next step"
         assert simulator.connections == before + 1
         await page.say(t="continue")
         await page.until(lambda: page.states()[-1] == "listening", "going on after the person acted")

@@ -4,16 +4,37 @@ from __future__ import annotations
 
 import asyncio
 import random
+from pathlib import Path
 
 import httpx
 import pytest
 
-from tests.dictation.evidence import DRILLS, assert_whole, kept_text, spooled
+from tests.dictation.evidence import DRILLS, assert_whole, broken, environment, kept_text, spooled
 from tests.page_client import PageClient, frame
 from tests.running import RunningServer
-from tests.upstream_simulator import numbers_in
+from tests.upstream_simulator import Simulator, numbers_in
 
 pytestmark = pytest.mark.process
+
+ASKS_TOO_LATE = """
+from memweb.speech import frames
+resume = frames.resume
+frames.resume = lambda *, next, **rest: resume(next=next + 3 if next else 0, **rest)
+"""
+TAKES_TWICE = """
+from memweb.dictation import recording
+from memweb.speech import frames
+resume, ack, take = frames.resume, frames.ack, recording.Spool.take
+frames.resume = lambda *, next, **rest: resume(next=max(0, next - 3), **rest)
+frames.ack = lambda *, next, **rest: ack(next=max(0, next - 3), **rest)
+def again(self, message, now):
+    taken = take(self, message, now)
+    if taken is recording.Taken.OLD:
+        self._waiting.append(message)
+        self.waiting_bytes += len(message)
+    return taken
+recording.Spool.take = again
+"""
 
 
 async def test_a_dropped_line_loses_and_doubles_nothing(heard_server: RunningServer, owner: dict[str, str]) -> None:
@@ -41,6 +62,43 @@ async def test_a_reloaded_page_goes_on_with_what_its_browser_kept(
     async with page:
         await page.ended()
     assert_whole(heard_server, page)
+
+
+@pytest.mark.parametrize("reloaded", [False, True], ids=["dropped", "reloaded"])
+async def test_what_is_made_while_the_line_is_gone_is_whole(
+    heard_server: RunningServer, owner: dict[str, str], reloaded: bool
+) -> None:
+    await broken_off(heard_server, PageClient(heard_server, owner), reloaded, lag=0)
+
+
+@pytest.mark.parametrize("twin", [ASKS_TOO_LATE, TAKES_TWICE], ids=["lost", "doubled"])
+@pytest.mark.parametrize("reloaded", [False, True], ids=["dropped", "reloaded"])
+async def test_the_drills_see_lost_and_doubled_sound(
+    tmp_path: Path, simulator: Simulator, twin: str, reloaded: bool
+) -> None:
+    with RunningServer(tmp_path, env=environment(simulator, **broken(tmp_path / "twin", twin))) as server:
+        page = PageClient(server, server.sign_in())
+        with pytest.raises(AssertionError):
+            await broken_off(server, page, reloaded, lag=3 if twin == TAKES_TWICE else 0)
+
+
+async def broken_off(server: RunningServer, page: PageClient, reloaded: bool, lag: int) -> None:
+    async with page:
+        await page.record(17)
+        await page.until(lambda: page.acked >= 17 - lag, "an ack of all")
+        if not reloaded:
+            page.cut()
+            for _ in range(5):
+                page.make()
+            await page.until(lambda: page.connections == 2, "the line again")
+            await page.ended(5)
+    if reloaded:
+        for _ in range(5):
+            page.make()
+        page = page.reloaded()
+        async with page:
+            await page.ended(5)
+    assert_whole(server, page)
 
 
 async def test_a_page_that_comes_back_sees_the_whole_text_once(

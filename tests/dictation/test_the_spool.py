@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from memweb.dictation import recording
-from memweb.dictation.recording import Spool, Spooler, Taken
+from memweb.dictation.recording import Held, Spool, Spooler, Taken
 from memweb.speech import frames
 from tests.page_client import frame
 
@@ -47,15 +47,16 @@ async def test_frames_are_taken_in_order_and_once(tmp_path: Path) -> None:
 
 async def test_any_stretch_is_read_back_exactly(tmp_path: Path) -> None:
     spool, whole = await filled(tmp_path / "a.mwspool", 300, short=7)
-    reopened = Spool.open(tmp_path / "a.mwspool")
-    assert reopened.samples == spool.samples == len(whole) // 2
     rng = random.Random(1)
-    for one in (spool, reopened):
+    for _ in range(2):
+        assert spool.samples == len(whole) // 2
         for _ in range(300):
-            start = rng.randrange(one.samples)
-            end = min(one.samples, start + rng.randrange(1, 20000))
-            assert one.read(start, end) == whole[2 * start : 2 * end]
-        one.close()
+            start = rng.randrange(spool.samples)
+            end = min(spool.samples, start + rng.randrange(1, 20000))
+            assert spool.read(start, end) == whole[2 * start : 2 * end]
+        spool.close()
+        spool = Spool.open(tmp_path / "a.mwspool")
+    spool.close()
 
 
 async def test_only_recent_sound_stays_in_memory(tmp_path: Path) -> None:
@@ -86,6 +87,16 @@ async def test_a_tail_that_was_never_written_is_cut_off(tmp_path: Path) -> None:
     (tmp_path / "a.mwspool").write_bytes(data)
     again = Spool.open(tmp_path / "a.mwspool")
     assert again.durable == 3
+    again.close()
+
+
+async def test_a_spool_is_written_by_one_at_a_time(tmp_path: Path) -> None:
+    spool, whole = await filled(tmp_path / "a.mwspool", 3)
+    with pytest.raises(Held):
+        Spool.open(tmp_path / "a.mwspool")
+    spool.close()
+    again = Spool.open(tmp_path / "a.mwspool")
+    assert again.read(0, again.samples) == whole
     again.close()
 
 
@@ -166,6 +177,30 @@ async def test_what_the_disk_refused_is_as_if_it_had_never_come(
     assert spool.trouble is None
     assert spool.read(0, spool.samples) == whole + pcm
     spool.close()
+
+
+async def test_a_file_that_cannot_be_synced_is_no_other_files_trouble(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bad, good = Spool(tmp_path / "bad.mwspool"), Spool(tmp_path / "good.mwspool")
+    sync = os.fsync
+
+    def failing(file: int) -> None:
+        if os.readlink(f"/proc/self/fd/{file}").endswith("bad.mwspool"):
+            raise OSError(errno.EIO, "Input/output error")
+        sync(file)
+
+    monkeypatch.setattr(recording.os, "fsync", failing)
+    spooler = Spooler()
+    for spool in (bad, good):
+        spool.take(frame(0), 0.0)
+        spooler.add(spool)
+    await spooler.close()
+    assert (bad.trouble is None, bad.durable, bad.next) == (False, 0, 0)
+    assert (tmp_path / "bad.mwspool").stat().st_size == 0
+    assert (good.trouble, good.durable) == (None, 1)
+    for spool in (bad, good):
+        spool.close()
 
 
 async def test_a_page_that_is_faster_than_the_disk_is_held_back(tmp_path: Path) -> None:

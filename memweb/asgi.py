@@ -22,7 +22,9 @@ from memweb.dictation import caretaker
 from memweb.dictation.routing import websocket_urlpatterns
 from memweb.engines import live
 from memweb.gateway.routing import websocket_paths
+from memweb.gateway.till import till
 from memweb.supervised import watch_supervisor
+from transcripts import webhooks
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -31,6 +33,7 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
 checks.refuse_unsafe()
+bare_routes = (webhooks.ROUTE,)  # answered here, ahead of Django
 _page_socket: App = AuthMiddlewareStack(URLRouter(websocket_urlpatterns))
 
 
@@ -39,7 +42,9 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
     if settings.BEHIND_PROXY and "client" in scope:
         scope = with_visitors_address(scope)
     if scope["type"] == "http":
-        await pages.application(scope, receive, send)
+        await (webhooks.application if scope["path"].startswith(webhooks.PREFIX) else pages.application)(
+            scope, receive, send
+        )
     elif scope["type"] == "websocket":
         await _socket(scope, receive, send)
     elif scope["type"] == "lifespan":
@@ -110,5 +115,6 @@ async def _lifespan(receive: Receive, send: Send) -> None:
             health.drain()
             await caretaker.stop()
             await live.close()
+            await till.close()
             await send({"type": "lifespan.shutdown.complete"})
             return

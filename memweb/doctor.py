@@ -16,11 +16,11 @@ from memweb import health
 from memweb.accounts.models import User
 from memweb.engines import batch, weights
 from memweb.engines.errors import EngineError
+from memweb.pulse import HEARTBEAT_FILE, HEARTBEAT_S, STREAMS_HEARTBEAT_FILE
 from memweb.upstream.address import gateway_for
 from memweb.upstream.trial import try_gateway
+from memweb.whereabouts import own_address
 
-HEARTBEAT_FILE = "worker.heartbeat"
-HEARTBEAT_S = 5.0
 # One hour of 16 kHz speech: the spool while it is recorded. The sealed FLAC is about half of it.
 BYTES_PER_HOUR = 116_000_000
 ENOUGH_BYTES = 500_000_000
@@ -49,9 +49,11 @@ def findings() -> list[Finding]:
         _weights,
         _media,
         _worker,
+        _streams,
         _server,
         _microphone,
         _gateway,
+        _providers,
     )
     return [finding for look in looks for finding in look()]
 
@@ -120,29 +122,31 @@ def _media() -> Iterator[Finding]:
 
 
 def _worker() -> Iterator[Finding]:
-    mend = "Start memweb with ./run, or the worker alone with `./run work`."
+    yield _pulse("Worker", HEARTBEAT_FILE, "Start memweb with ./run, or the worker alone with `./run work`.")
+
+
+def _streams() -> Iterator[Finding]:
+    mend = "Start memweb with ./run, or this process alone with `./run runstreams`. Until then callbacks wait."
+    yield _pulse("Streams and callbacks", STREAMS_HEARTBEAT_FILE, mend)
+
+
+def _pulse(name: str, file: str, mend: str) -> Finding:
+    """Whether the process that touches this file is alive."""
     try:
-        age = time.time() - (settings.DATA_DIR / HEARTBEAT_FILE).stat().st_mtime
+        age = time.time() - (settings.DATA_DIR / file).stat().st_mtime
     except OSError:
-        yield Finding("Worker", False, "not started yet", mend)
-        return
+        return Finding(name, False, "not started yet", mend)
     seen = "alive" if age < 4 * HEARTBEAT_S else f"last seen {age / 60:.0f} min ago"
-    yield Finding("Worker", age < 4 * HEARTBEAT_S, seen, mend)
-
-
-def local_address() -> str:
-    """Where this machine reaches the server: http://host:port."""
-    anywhere = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104
-    return f"http://{anywhere.get(settings.HOST, settings.HOST)}:{settings.PORT}"
+    return Finding(name, age < 4 * HEARTBEAT_S, seen, mend)
 
 
 def _server() -> Iterator[Finding]:
     try:
-        httpx.get(f"{local_address()}/healthz", timeout=5)
+        httpx.get(f"{own_address()}/healthz", timeout=5)
     except httpx.HTTPError:
-        yield Finding("Server", False, f"nothing answers at {local_address()}", "Start memweb with ./run.")
+        yield Finding("Server", False, f"nothing answers at {own_address()}", "Start memweb with ./run.")
         return
-    yield Finding("Server", True, f"answers at {local_address()}", "")
+    yield Finding("Server", True, f"answers at {own_address()}", "")
 
 
 def public_address() -> str:
@@ -158,6 +162,17 @@ def _microphone() -> Iterator[Finding]:
     safe = address.scheme == "https" or address.hostname in {"localhost", "127.0.0.1", "::1"}
     mend = "Browsers give the microphone to https addresses and to localhost only: see docs/operating.md, 'On a phone'."
     yield Finding("Microphone", safe, f"pages are opened at {public_address()}", mend)
+
+
+def _providers() -> Iterator[Finding]:
+    """Who answers live sound under each provider's name in the gateway built in here."""
+    bound = {
+        "ElevenLabs": (settings.ELEVENLABS_API_KEY, settings.ELEVENLABS_WS_URL),
+        "AssemblyAI": (settings.ASSEMBLYAI_API_KEY, settings.ASSEMBLYAI_WS_URL),
+    }
+    for name, (key, url) in bound.items():
+        seen = f"live sound goes to {urlsplit(url).hostname}" if key else "an engine on this machine answers"
+        yield Finding(f"provider {name}", True, seen)
 
 
 def _gateway() -> Iterator[Finding]:

@@ -12,7 +12,7 @@ from typing import Any
 _SECRETS = re.compile(
     r"(sk-mem-)[\w.:-]+"  # keys of the built-in gateway, the app's own included
     r"|((?:api_?key|token|xi-api-key|authorization)[\"']?\s*[=:]\s*[\"']?)[^\s&\"',]+"
-    r"|(/sign-in/link/)[\w-]+",
+    r"|(/(?:sign-in/link|shared|captions|hooks)/)[\w-]+",
     re.IGNORECASE,
 )
 _QUERY = re.compile(r"(?<=[\w/])\?[^\s\"'<>]*=[^\s\"'<>]*")

@@ -5,16 +5,19 @@ With nothing set, everything lives in one folder beside the code and serves this
 
 from __future__ import annotations
 
+import base64
 import logging
 import os
+import re
 import secrets
 from datetime import timedelta
+from ipaddress import ip_network
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
-from environs import Env, validate
+from environs import Env, ValidationError, validate
 
 env = Env()
 
@@ -27,12 +30,25 @@ DEBUG = env.bool("MEMWEB_DEBUG", False)
 DATA_DIR = Path(env.str("MEMWEB_DATA_DIR", str(BASE_DIR / "data"))).expanduser().resolve()
 SPOOL_DIR = DATA_DIR / "spools"
 AUDIO_DIR = DATA_DIR / "audio"
+ASSET_DIR = DATA_DIR / "assets"
+UPLOAD_DIR = DATA_DIR / "uploads"
 MODELS_DIR = DATA_DIR / "models"
 
 HOST = env.str("MEMWEB_HOST", "127.0.0.1")
 PORT = env.int("MEMWEB_PORT", 8000)
 # The address people use; needed behind a proxy, else made from host and port.
 PUBLIC_URL = env.str("MEMWEB_PUBLIC_URL", "").rstrip("/")
+
+
+def _address(name: str, default: str, schemes: list[str]) -> str:
+    """A base address without a slash at its end."""
+
+    def check(given: str) -> None:
+        parts = urlsplit(given)
+        if parts.scheme not in schemes or not parts.hostname or parts.query or parts.fragment:
+            raise ValidationError(f"It must look like {schemes[-1]}://host, with a port and a path where needed.")
+
+    return env.str(name, default, validate=check).rstrip("/")
 
 
 def _secret_key() -> str:
@@ -65,6 +81,30 @@ def _secret_key() -> str:
 
 
 SECRET_KEY = _secret_key()
+
+
+def _hosts_or_networks(entries: list[str]) -> None:
+    """Refuse what is neither a host's name nor an address or network."""
+    for entry in entries:
+        if "/" in entry or ":" in entry or entry.replace(".", "").isdigit():
+            try:
+                ip_network(entry, strict=False)
+            except ValueError as error:
+                raise ValidationError(f"{entry!r} is no address and no network") from error
+        elif not re.fullmatch(r"[A-Za-z0-9_.-]{1,253}", entry):
+            raise ValidationError(f"{entry!r} is no host")
+
+
+def _signing_secrets(secrets_given: list[str]) -> None:
+    """Refuse what no Standard Webhooks sender could sign with; the value itself is not repeated."""
+    for given in secrets_given:
+        try:
+            key = base64.b64decode(given.removeprefix("whsec_"), validate=True)
+        except ValueError:
+            key = b""
+        if len(key) < 16:
+            raise ValidationError("Each must be whsec_ and then at least 16 bytes in base64.")
+
 
 # The names memweb answers to: this machine's own, the address it was told to listen on, and the public one.
 _public = urlsplit(PUBLIC_URL)
@@ -135,6 +175,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "memweb.headers.page_headers",
+    "memweb.gateway.api.edges.in_envelope",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -143,6 +184,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "csp.middleware.CSPMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "memweb.accounts.signed_out.parts_are_refused",
     "axes.middleware.AxesMiddleware",
 ]
 
@@ -155,10 +197,12 @@ TEMPLATES = [
         "DIRS": [BASE_DIR / "templates"],
         "APP_DIRS": True,
         "OPTIONS": {
+            "builtins": ["memweb.templatetags.icons"],
             "context_processors": [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "transcripts.files.context.uploads",
             ],
         },
     },
@@ -182,7 +226,8 @@ CHANNEL_LAYERS = (
     if REDIS_URL
     else {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
 )
-TASKS = {"default": {"BACKEND": "django_tasks_db.DatabaseBackend"}}
+# Work of a moment, work of minutes, and waiting for a gateway: see `manage.py work`.
+TASKS = {"default": {"BACKEND": "django_tasks_db.DatabaseBackend", "QUEUES": ["default", "long", "files"]}}
 
 AUTH_USER_MODEL = "accounts.User"
 AUTHENTICATION_BACKENDS = [
@@ -208,7 +253,8 @@ LOGIN_URL = "sign-in"
 LOGIN_REDIRECT_URL = "/"
 LOGOUT_REDIRECT_URL = "sign-in"
 
-LANGUAGE_CODE = "en-gb"
+# One language: looking each sentence up in a catalogue would cost a twentieth of a page.
+LANGUAGE_CODE, USE_I18N = "en-gb", False
 TIME_ZONE = env.str("MEMWEB_TIME_ZONE", "UTC")
 USE_TZ = True
 
@@ -229,10 +275,41 @@ GATEWAY_SIGNING_SALT = "memweb.gateway.internal"
 # A dictation nobody attends for so long is transcribed to its end and finished.
 DICTATION_IDLE_MINUTES = env.float("MEMWEB_DICTATION_IDLE_MINUTES", 10.0, validate=validate.Range(min=0))
 
-# Live sessions one account may have at once through the built-in gateway.
-MAX_STREAMS = env.int("MEMWEB_MAX_STREAMS", 16, validate=validate.Range(min=1))
+# Live sessions and pulled streams at once through the built-in gateway: on this machine, and of one account.
+MAX_SESSIONS = env.int("MEMWEB_MAX_SESSIONS", 16, validate=validate.Range(min=1, max=100_000))
+MAX_STREAMS = env.int("MEMWEB_MAX_STREAMS", 16, validate=validate.Range(min=1, max=100_000))
+# Requests to its REST API in a minute, of one account.
+REQUESTS_PER_MINUTE = env.int("MEMWEB_REQUESTS_PER_MINUTE", 600, validate=validate.Range(min=1))
+
+# The providers the built-in gateway passes on to, each once its key is set; else an engine on this machine answers in
+# the provider's words.
+ELEVENLABS_API_KEY = env.str("MEMWEB_ELEVENLABS_API_KEY", "")
+ELEVENLABS_URL = _address("MEMWEB_ELEVENLABS_URL", "https://api.elevenlabs.io", ["http", "https"])
+ELEVENLABS_WS_URL = _address("MEMWEB_ELEVENLABS_WS_URL", "wss://api.elevenlabs.io", ["ws", "wss"])
+ASSEMBLYAI_API_KEY = env.str("MEMWEB_ASSEMBLYAI_API_KEY", "")
+ASSEMBLYAI_URL = _address("MEMWEB_ASSEMBLYAI_URL", "https://api.assemblyai.com", ["http", "https"])
+ASSEMBLYAI_WS_URL = _address("MEMWEB_ASSEMBLYAI_WS_URL", "wss://streaming.assemblyai.com", ["ws", "wss"])
+
 # The longest message any socket takes, in bytes.
 SOCKET_MESSAGE_LIMIT = env.int("MEMWEB_SOCKET_MESSAGE_LIMIT", 256 * 1024, validate=validate.Range(min=16 * 1024))
+
+# Callbacks posted to us: the largest body, and the secrets ("whsec_...") that senders who sign may sign with.
+CALLBACK_LIMIT = env.int("MEMWEB_CALLBACK_LIMIT", 8 * 1024 * 1024, validate=validate.Range(min=64 * 1024))
+WEBHOOK_SECRETS: list[str] = env.list("MEMWEB_WEBHOOK_SECRETS", [], validate=_signing_secrets)
+
+# Where users' own URLs (streams, sources, webhooks) may lead besides public addresses: hosts or networks.
+ALLOW_PRIVATE_URLS: list[str] = env.list("MEMWEB_ALLOW_PRIVATE_URLS", [], validate=_hosts_or_networks)
+
+# The largest file that can be uploaded, in megabytes.
+MAX_UPLOAD_MB = env.int("MEMWEB_MAX_UPLOAD_MB", 4000, validate=validate.Range(min=1))
+# What one account may keep at the gateway, in gigabytes.
+ASSET_QUOTA_GB = env.float("MEMWEB_ASSET_QUOTA_GB", 50, validate=validate.Range(min=0))
+# A folder whose new files are transcribed for the owner of this machine.
+WATCH_DIR = env.str("MEMWEB_WATCH_DIR", "")
+# The pieces the page sends it in: a proxy in front must let a body of this size pass.
+UPLOAD_PIECE_KB = env.int("MEMWEB_UPLOAD_PIECE_KB", 4096, validate=validate.Range(min=16, max=65536))
+# An upload of which nothing has come for so long is swept.
+UPLOAD_DAYS = env.int("MEMWEB_UPLOAD_DAYS", 7, validate=validate.Range(min=1))
 
 # The engines on this machine. Live places: four a core keep up on an otherwise idle machine.
 LIVE_SLOTS = env.int("MEMWEB_LIVE_SLOTS", 4 * (os.cpu_count() or 1), validate=validate.Range(min=1))
@@ -262,6 +339,7 @@ KNOWN_SETTINGS = {name for name in env._fields if name.startswith("MEMWEB_")} | 
     "MEMWEB_VENV",  # read by `run`
     "MEMWEB_PYTHON",  # read by `run`
     "MEMWEB_CHROMIUM",  # read by the tests
+    "MEMWEB_KEY",  # read by the examples of the reference
     "MEMWEB_DRILLS",  # read by the tests: how often each random drill strikes
     "MEMWEB_SUPERVISOR",  # set by `up` for its children
 }

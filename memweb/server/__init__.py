@@ -14,10 +14,12 @@ What stock Daphne 4.2 does, and what happens here instead:
 - a request's whole body sits in a queue  -> read from its file as the application asks for it
 - queries in the access log               -> the path alone
 - a trickle of header bytes lives for ever -> cut after HEADER_SECONDS
+- a frame costs two turns of the reactor   -> an accepted socket is taken out of Twisted's hands (handshake, sockets)
 
 `python -m memweb.server` serves `memweb.asgi.application` on settings.HOST and settings.PORT.
 """
 
+from memweb.server import eventloop  # noqa: F401  (first: Daphne takes the reactor it finds)
 from memweb.server.life import serve
 
 __all__ = ["serve"]

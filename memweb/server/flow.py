@@ -32,13 +32,19 @@ class Inbox:
         self._bytes += size
         if message["type"] == "websocket.disconnect":
             self._ended = message
-        for waiting in self._waiting:
-            if not waiting.done():
-                waiting.set_result(None)
-        self._waiting.clear()
+        if self._waiting:
+            for waiting in self._waiting:
+                if not waiting.done():
+                    waiting.set_result(None)
+            self._waiting.clear()
         if not self.paused and (self._bytes > INBOX_BYTES or len(self._messages) > INBOX_MESSAGES):
             self.paused = True
             self._pause()
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether the application has taken everything that came."""
+        return not self._messages
 
     async def get(self) -> Message:
         """The next message; after a disconnect, the disconnect again."""
@@ -92,31 +98,30 @@ class Gate:
     """A push producer for the transport: closed while more than its buffer waits for the network."""
 
     def __init__(self) -> None:
-        self._open = asyncio.Event()
-        self._open.set()
+        self.is_open = True
+        self._opened = asyncio.Event()
         self._closed_at = 0.0
         self._dead = False
 
     def pauseProducing(self) -> None:
-        if self._open.is_set() and not self._dead:
+        if self.is_open and not self._dead:
             self._closed_at = time.monotonic()
-            self._open.clear()
+            self.is_open = False
+            self._opened.clear()
 
     def resumeProducing(self) -> None:
-        self._open.set()
+        self.is_open = True
+        self._opened.set()
 
     def stopProducing(self) -> None:
         """The connection is over: nobody waits here any more."""
         self._dead = True
-        self._open.set()
-
-    @property
-    def is_open(self) -> bool:
-        return self._open.is_set()
+        self.resumeProducing()
 
     async def wait(self) -> None:
-        await self._open.wait()
+        if not self.is_open:
+            await self._opened.wait()
 
     def closed_for(self) -> float:
         """Seconds this has been closed without a break; 0 when open."""
-        return 0.0 if self._open.is_set() else time.monotonic() - self._closed_at
+        return 0.0 if self.is_open else time.monotonic() - self._closed_at

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import re
 import signal
+import sys
 import threading
 import time
 from collections.abc import Awaitable, Callable
@@ -15,22 +17,26 @@ from io import BytesIO
 from typing import Any
 
 import daphne.server
-from twisted.internet import reactor as _reactor
 from twisted.internet.error import CannotListenError
 from twisted.logger import globalLogBeginner
 
+from memweb.server.eventloop import reactor
 from memweb.server.flow import Inbox, Message, RequestBody
+from memweb.server.handshake import Handshake, HandshakeFactory, refusal
 from memweb.server.requests import Request, RequestFactory
-from memweb.server.sockets import Socket, SocketFactory, refusal
+from memweb.server.sockets import Socket
 
 Application = Callable[[dict[str, Any], Callable[[], Awaitable[Message]], Callable[[Message], Awaitable[None]]], Any]
-reactor: Any = _reactor
+Connection = Request | Socket
 logger = logging.getLogger("memweb.server")
 access = logging.getLogger("memweb.access")
 
 DRAIN_SECONDS = 2.5
 """How long open connections may take to end after TERM."""
 EXIT_SECONDS = 4.5
+COLLECT_AFTER = (10_000, 20, 20)
+SWITCH_SECONDS = 0.0005
+"""How long a thread at work keeps the event loop waiting for its turn; Python's own 5 ms would be heard as lag."""
 HANDSHAKE_SECONDS = 15
 _SECRET_SEGMENT = re.compile(r"(?<=/)(?![0-9a-f]{8}-[0-9a-f]{4}-)[A-Za-z0-9_.~-]{32,}")
 
@@ -104,15 +110,12 @@ class Server(daphne.server.Server):  # type: ignore[misc]
         super().__init__(
             application,
             endpoints=["repaired"],
-            ping_interval=15,
-            ping_timeout=20,
             server_name="",
             application_close_timeout=10,
             websocket_handshake_timeout=HANDSHAKE_SECONDS,
-            websocket_max_message_size=message_limit,
-            websocket_max_frame_size=message_limit,
         )
         self.connections = {}
+        self._message_limit = message_limit
         self.draining = False
         self.exit_code = 0
         self._lifespan = Lifespan(application)
@@ -124,6 +127,7 @@ class Server(daphne.server.Server):  # type: ignore[misc]
         globalLogBeginner.beginLoggingTo(observers, redirectStandardIO=False, discardBuffer=True)
         loop = reactor._asyncioEventloop
         asyncio.set_event_loop(loop)
+        sys.setswitchinterval(SWITCH_SECONDS)
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.drain)
         task = loop.create_task(self._start(host, port, ready))
@@ -136,6 +140,7 @@ class Server(daphne.server.Server):  # type: ignore[misc]
     async def _start(self, host: str, port: int, ready: Callable[[str], None] | None) -> None:
         try:
             await self._lifespan.startup()
+            _settle_memory()
             url = self._listen(host, port)
         except StartupFailed as error:
             logger.critical("memweb cannot start: %s", error)
@@ -152,42 +157,40 @@ class Server(daphne.server.Server):  # type: ignore[misc]
 
     def _listen(self, host: str, port: int) -> str:
         self.http_factory = RequestFactory(self)
-        self.ws_factory = SocketFactory(self, server="")
-        self.ws_factory.setProtocolOptions(
-            autoPingTimeout=self.ping_timeout,
-            allowNullOrigin=True,
-            openHandshakeTimeout=self.websocket_handshake_timeout,
-            closeHandshakeTimeout=10,
-            failByDrop=False,
-            maxMessagePayloadSize=self.websocket_max_message_size,
-            maxFramePayloadSize=self.websocket_max_frame_size,
-        )
+        self.ws_factory = HandshakeFactory(self, server="")
+        self.ws_factory.setProtocolOptions(allowNullOrigin=True, openHandshakeTimeout=self.websocket_handshake_timeout)
         listener = reactor.listenTCP(port, self.http_factory, backlog=511, interface=host)
         name = f"[{host}]" if ":" in host else host
         return f"http://{name}:{listener.getHost().port}"
 
     # Applications
 
-    def create_application(self, protocol: Request | Socket, scope: dict[str, Any]) -> Inbox | RequestBody:
+    def create_application(self, protocol: Request | Handshake, scope: dict[str, Any]) -> Inbox | RequestBody:
         scope["asgi"] = {"version": "3.0", "spec_version": "2.3"}
         scope["state"] = self._lifespan.state.copy()
         queue: Inbox | RequestBody
-        if scope["type"] == "websocket":
-            scope["extensions"] = {"websocket.http.response": {}}
-            queue = protocol.inbox
+        connection: Connection
+        if isinstance(protocol, Handshake):
+            socket = Socket(protocol, protocol.path, self._message_limit, self._socket_gone)
+            connection = protocol.owner = socket
+            scope["extensions"] = {"websocket.http.response": {}, "memweb.splice": {}, "memweb.direct": socket.say}
+            self.connections[connection] = self.connections.pop(protocol)
+            queue = connection.inbox
             application = _draining if self.draining else self.application
         else:
-            queue = RequestBody(protocol.content)
+            connection, queue = protocol, RequestBody(protocol.content)
             protocol.content = BytesIO()
             application = _draining if self.draining and scope["path"] == "/healthz" else self.application
-        task = asyncio.ensure_future(application(scope, queue.get, protocol.send))
-        self.connections[protocol]["application_instance"] = task
-        task.add_done_callback(partial(self._application_done, protocol, queue))
+        task = asyncio.ensure_future(application(scope, queue.get, connection.send))
+        self.connections[connection]["application_instance"] = task
+        task.add_done_callback(partial(self._application_done, connection, queue))
         return queue
 
-    def _application_done(
-        self, protocol: Request | Socket, queue: Inbox | RequestBody, task: asyncio.Task[Any]
-    ) -> None:
+    def _socket_gone(self, socket: Socket) -> None:
+        self.log_action("websocket", "disconnected", {"path": socket.path.decode("ascii", "replace")})
+        self.protocol_disconnected(socket)
+
+    def _application_done(self, protocol: Connection, queue: Inbox | RequestBody, task: asyncio.Task[Any]) -> None:
         if isinstance(queue, RequestBody):
             queue.close()
         error = None if task.cancelled() else task.exception()
@@ -200,7 +203,7 @@ class Server(daphne.server.Server):  # type: ignore[misc]
         else:
             protocol.application_done(failed=error is not None)
 
-    def protocol_disconnected(self, protocol: Request | Socket) -> None:
+    def protocol_disconnected(self, protocol: Connection | Handshake) -> None:
         details = self.connections.get(protocol)
         if details is not None and "application_instance" in details:
             details.setdefault("disconnected", time.time())
@@ -266,9 +269,16 @@ class Server(daphne.server.Server):  # type: ignore[misc]
             access.info("%s %s %s", what, path, details.get("status", "-"))
 
     @staticmethod
-    def _shown(protocol: Request | Socket) -> str:
+    def _shown(protocol: Connection) -> str:
         path = protocol.path.decode("ascii", "replace")
         return _SECRET_SEGMENT.sub("...", path)
+
+
+def _settle_memory() -> None:
+    """What is loaded by now stays for good: searching it for garbage again and again would be a cost of every frame."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*COLLECT_AFTER)
 
 
 def serve(

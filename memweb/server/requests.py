@@ -7,7 +7,6 @@ import re
 import time
 from typing import Any
 
-import daphne.server  # noqa: F401  (installs the reactor; must come before anything of Twisted's)
 from daphne.http_protocol import HTTPFactory, WebRequest
 from twisted.web import http
 
@@ -26,6 +25,8 @@ class Request(WebRequest):  # type: ignore[misc]
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self.gate = Gate()
         super().__init__(*args, **kwargs)
+        # Twisted would read a whole form into memory, many times over, for arguments that nobody asks it for.
+        self._parsePOSTFormSubmission = False
 
     def process(self) -> Any:
         offered = self.requestHeaders.getRawHeaders(b"sec-websocket-protocol") or []

@@ -1,290 +1,252 @@
-"""One WebSocket connection: Daphne's protocol with its gaps closed."""
+"""One WebSocket, as its application sees it: messages in, messages out, waiting where the other side is behind."""
 
 from __future__ import annotations
 
 import asyncio
-import http
-import json
-import struct
+import socket
 import time
-from typing import Any
+from collections.abc import Callable
+from typing import Protocol, cast
 
-import daphne.server  # noqa: F401  (installs the reactor; must come before anything of Twisted's)
-from autobahn.util import encode_truncate
-from daphne.ws_protocol import WebSocketFactory, WebSocketProtocol
-from twisted.internet import reactor as _reactor
-
-try:
-    from websockets.speedups import apply_mask
-except ImportError:  # no compiled part for this machine
-    from websockets.utils import apply_mask
-
+from memweb import wire
 from memweb.server.flow import Gate, Inbox, Message
 
-reactor: Any = _reactor
-
-SLICE = 8192
-MAX_FRAGMENTS = 2048
 UNREAD_SECONDS = 30
 LINGER_SECONDS = 10
-SENDABLE_CODES = {*range(1000, 1004), *range(1007, 1015), *range(3000, 5000)}
+PING_SECONDS = 15
+DEAD_SECONDS = 35
+
+Headers = list[tuple[bytes, bytes]]
 
 
-def refusal(status: int, message: str) -> bytes:
-    """The gateway's error envelope, which fits every other room too."""
-    return json.dumps({"code": status, "msg": message, "data": None}).encode()
+class Handshake(Protocol):
+    """What the connection is until it is accepted or refused."""
+
+    def accept(self, subprotocol: str | None, headers: Headers) -> tuple[socket.socket, bytes, bytes]: ...
+
+    def deny(self, status: int, headers: Headers, body: bytes) -> None: ...
+
+    def refuse(self, status: int, sentence: str) -> None: ...
 
 
-class Socket(WebSocketProtocol):  # type: ignore[misc]
-    application_queue: Inbox | None = None
-    data: bytes
-    message_data: Any
-    path: bytes = b""
-    client_addr: list[Any] | None = None
+class Socket(asyncio.Protocol):
+    """Connecting while it has a handshake, then open until it is closing. `gone` is called once, at its end.
 
-    def connectionMade(self) -> None:
-        self.gate = Gate()
+    Extension memweb.splice: an application that accepts with `splice` is given the answer to write first and the bytes
+    that came early, returns an asyncio.Protocol, and has the connection to itself from then on. It is told by
+    websocket.disconnect to end it, and the connection ends no later than the application.
+
+    Extension memweb.direct, for messages that come ten times a second and need no turn of the event loop each: the
+    scope's entry is `say`; and an application that accepts with `hear` has each binary message offered to it while
+    none waits in its inbox. It returns whether it took the message; one not taken waits in the inbox as ever.
+    """
+
+    def __init__(self, handshake: Handshake, path: bytes, limit: int, gone: Callable[[Socket], None]) -> None:
+        self.path = path
         self.inbox = Inbox(self._stop_reading, self._go_on_reading)
-        self._fragments = 0
+        self.gate = Gate()
+        self._gone = gone
+        self._handshake: Handshake | None = handshake
         self._denial: Message | None = None
-        self._linger: Any = None
-        super().connectionMade()
-        # The HTTP channel this connection began as is still the transport's producer.
-        self.transport.unregisterProducer()
-        self.transport.registerProducer(self.gate, True)
+        self._offer: Callable[[bytes], bool] | None = None
+        self._transport: asyncio.Transport | None = None
+        self._greeting, self._early = b"", b""
+        self._reader = wire.Reader(masked=True, limit=limit)
+        self._closing = self._spliced = False
+        self._ended_with = (wire.ABNORMAL, "")
+        self._linger: asyncio.TimerHandle | None = None
+        self._heard_at = self._pinged_at = 0.0
 
-    def connectionLost(self, reason: Any = None) -> None:
-        self.gate.stopProducing()
-        if self._linger is not None and self._linger.active():
-            self._linger.cancel()
-        super().connectionLost(reason)
-
-    # Reading
-
-    def _stop_reading(self) -> None:
-        self.transport.pauseProducing()
-
-    def _go_on_reading(self) -> None:
-        self.consumeData()
-        if not self.inbox.paused:
-            self.transport.resumeProducing()
-
-    def dataReceived(self, data: bytes) -> None:
-        # Small slices: the rest of the buffer is copied for every frame in it.
-        for start in range(0, len(data), SLICE):
-            self._dataReceived(data[start : start + SLICE])
-
-    def processData(self) -> bool:
-        if self.inbox.paused:
-            return False
-        return self._take_whole_message() or bool(super().processData())
-
-    def _take_whole_message(self) -> bool:
-        """The usual case without Autobahn's state machine: a message of one short frame that has wholly arrived."""
-        data = self.data
-        if len(data) < 8 or self.inside_message or self.current_frame is not None or self.state != self.STATE_OPEN:
-            return False
-        if data[0] not in (0x81, 0x82) or not 0x80 <= data[1] < 0xFF:  # final text or binary, masked, length below 2^16
-            return False
-        size, at = data[1] & 0x7F, 6
-        if size == 126:
-            size, at = data[2] << 8 | data[3], 8
-            if size < 126:
-                return False
-        if size > self.maxMessagePayloadSize or len(data) < at + size:
-            return False
-        self.data = data[at + size :]
-        self._take(apply_mask(data[at : at + size], data[at - 4 : at]), data[0] == 0x82)
-        return True
-
-    def _take(self, payload: bytes, is_binary: bool) -> None:
-        try:
-            self.onMessage(payload, is_binary)
-        except UnicodeDecodeError:
-            self._invalid_payload("text that is not UTF-8")
-
-    def onMessageFrameBegin(self, length: int) -> None:
-        self._fragments += 1
-        super().onMessageFrameBegin(length)
-        if self._fragments > MAX_FRAGMENTS and not self.failedByMe:
-            self._max_message_size_exceeded(self._fragments, MAX_FRAGMENTS, "message in too many fragments")
-
-    def onMessageEnd(self) -> None:
-        self._fragments = 0
-        parts, self.message_data = self.message_data, None
-        if not self.failedByMe:
-            self.onMessage(b"".join(parts), self.message_is_binary)
-
-    def onMessage(self, payload: bytes, isBinary: bool) -> None:
-        if self.state != self.STATE_OPEN:
-            return
-        self.last_ping = time.time()
-        if isBinary:
-            self.inbox.put_nowait({"type": "websocket.receive", "bytes": payload}, len(payload))
-        else:
-            self.inbox.put_nowait({"type": "websocket.receive", "text": payload.decode()}, len(payload))
-
-    def onPing(self, payload: bytes) -> None:
-        # A peer that pings and never reads must not fill the write buffer with answers.
-        if self.gate.is_open:
-            super().onPing(payload)
-
-    def onClose(self, wasClean: bool, code: int | None, reason: str | None) -> None:
-        server = self.factory.server_class
-        if self.application_queue is not None:
-            disconnect = {"type": "websocket.disconnect", "code": code or 1005, "reason": reason or ""}
-            self.inbox.put_nowait(disconnect)
-            server.log_action("websocket", "disconnected", self._details())
-        server.protocol_disconnected(self)
-
-    # Writing
+    # --- for the application --------------------------------------------------------------------------
 
     async def send(self, message: Message) -> None:
         """What the application says. Waits while the network is behind; says nothing to a connection that is gone."""
-        self.handle_reply(message)
-        if not self.gate.is_open:
-            await self.gate.wait()
-        elif self.state != self.STATE_OPEN:
+        if self._handshake is not None:
+            await self._answer(self._handshake, message)
+        elif self._closing:
             # An application that only sends must not spin, nor keep the loop from telling it of the end.
             await asyncio.sleep(0)
+        else:
+            self._say(message)
+            if not self.gate.is_open:
+                await self.gate.wait()
 
-    def handle_reply(self, message: Message) -> None:
+    def say(self, *texts: str) -> bool:
+        """Send text messages now, in one write. False, and nothing said, where `send` would wait or say nothing."""
+        if self._handshake is not None or self._closing or self._transport is None or not self.gate.is_open:
+            return False
+        frames = [wire.frame(wire.TEXT, text.encode(errors="replace")) for text in texts]
+        self._transport.write(b"".join(frames))
+        return True
+
+    def application_done(self, failed: bool) -> None:
+        """The application is over; a connection it left open is closed for it."""
+        if self._handshake is not None:
+            self._refuse(self._handshake, 500, "The server failed to answer")
+        elif self._spliced:
+            self.gone()
+        else:
+            self.close(1011 if failed else 1000, "")
+
+    def _say(self, message: Message) -> None:
         kind = message["type"]
-        if self.state == self.STATE_CONNECTING:
-            self._answer_handshake(kind, message)
-        elif self.state != self.STATE_OPEN:
-            return
-        elif kind == "websocket.send":
-            self._send(message.get("text"), message.get("bytes"))
+        if kind == "websocket.send":
+            text, data = message.get("text"), message.get("bytes")
+            if text is not None and data is None:
+                self._write(wire.frame(wire.TEXT, text.encode(errors="replace")))
+            elif data is not None and text is None:
+                self._write(wire.frame(wire.BINARY, bytes(data)))
+            else:
+                raise RuntimeError("websocket.send needs either text or bytes")
         elif kind == "websocket.close":
             self.close(message.get("code", 1000), message.get("reason") or "")
         else:
             raise RuntimeError(f"{kind} is not allowed on an open socket")
 
-    def _send(self, text: str | None, data: bytes | None) -> None:
-        if (text is None) == (data is None):
-            raise RuntimeError("websocket.send needs either text or bytes")
-        if text is not None:
-            self._write(1, text.encode(errors="replace"))
-        else:
-            self._write(2, bytes(data or b""))
-
-    def _write(self, opcode: int, payload: bytes) -> None:
-        size = len(payload)
-        if size < 126:
-            head = struct.pack("!BB", 0x80 | opcode, size)
-        elif size < 65536:
-            head = struct.pack("!BBH", 0x80 | opcode, 126, size)
-        else:
-            head = struct.pack("!BBQ", 0x80 | opcode, 127, size)
-        self.transport.write(head + payload)
-
-    def close(self, code: int, reason: str) -> None:
-        """Begin the closing handshake; what still waits for the application is dropped."""
-        if code not in SENDABLE_CODES:
-            raise RuntimeError(f"{code} is not a close code that may be sent")
-        if self.state == self.STATE_OPEN:
-            self.sendCloseFrame(code=code, reasonUtf8=encode_truncate(reason, 123) if reason else None)
-            self.inbox.release()
-
-    def dropConnection(self, abort: bool = False) -> None:
-        self.gate.stopProducing()
-        # Aborting after both close frames would throw away ours, where it still waits to be written.
-        abort = abort and not self.wasClean
-        super().dropConnection(abort)
-        if not abort and self._linger is None:
-            # A peer that does not read would keep an orderly close waiting for ever.
-            self._linger = reactor.callLater(LINGER_SECONDS, self.transport.abortConnection)
-
-    # The handshake
-
-    def _answer_handshake(self, kind: str, message: Message) -> None:
-        if not hasattr(self, "handshake_deferred"):
-            return
+    async def _answer(self, handshake: Handshake, message: Message) -> None:
+        kind = message["type"]
         if kind == "websocket.accept":
-            self._accept(message)
+            taken = handshake.accept(message.get("subprotocol"), list(message.get("headers", [])))
+            connection, self._greeting, self._early = taken
+            self._handshake = None
+            self._offer = message.get("hear")
+            splice = message.get("splice")
+            self._spliced = splice is not None
+            protocol = self if splice is None else splice(self._greeting, self._early)
+            await asyncio.get_running_loop().connect_accepted_socket(lambda: protocol, connection)
         elif kind == "websocket.close":
-            self.deny(403, [], refusal(403, message.get("reason") or "Access denied"))
+            self._refuse(handshake, 403, message.get("reason") or "Access denied")
         elif kind == "websocket.http.response.start":
             self._denial = {"status": message["status"], "headers": list(message.get("headers", [])), "body": b""}
         elif kind == "websocket.http.response.body" and self._denial is not None:
             self._denial["body"] += message.get("body", b"")
             if not message.get("more_body", False):
-                self.deny(self._denial["status"], self._denial["headers"], self._denial["body"])
+                self._handshake, self._closing = None, True
+                handshake.deny(self._denial["status"], self._denial["headers"], self._denial["body"])
         else:
             raise RuntimeError(f"{kind} is not allowed before the socket is accepted")
 
-    def _accept(self, message: Message) -> None:
-        subprotocol = message.get("subprotocol")
-        if subprotocol is not None and subprotocol not in self.websocket_protocols:
-            raise RuntimeError("the accepted subprotocol was not offered")
-        headers: dict[str, list[str]] = {}
-        for name, value in message.get("headers", []):
-            headers.setdefault(name.decode("latin1"), []).append(value.decode("latin1"))
-        deferred = self.handshake_deferred
-        del self.handshake_deferred
-        deferred.callback((subprotocol, headers))
+    def _refuse(self, handshake: Handshake, status: int, sentence: str) -> None:
+        self._handshake, self._closing = None, True
+        handshake.refuse(status, sentence)
 
-    def deny(self, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
-        """Answer the handshake with a plain HTTP response and end the connection."""
-        if hasattr(self, "handshake_deferred"):
-            del self.handshake_deferred
-        if not any(name.lower() == b"content-type" for name, _ in headers):
-            headers = [*headers, (b"content-type", b"application/json")]
-        kept = [(n, v) for n, v in headers if n.lower() not in (b"content-length", b"connection")]
+    # --- reading --------------------------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        self._transport.write(self._greeting)
+        self.data_received(self._early)
+        self._greeting = self._early = b""
+
+    def data_received(self, data: bytes) -> None:
+        self._heard_at = time.monotonic()
+        self._reader.feed(data)
+        self._listen()
+
+    def _listen(self) -> None:
+        """Hand on what came, until the application is behind."""
         try:
-            phrase = http.HTTPStatus(status).phrase
-        except ValueError:
-            phrase = "Refused"
-        head = b"HTTP/1.1 %d %s\r\n" % (status, phrase.encode())
-        lines = b"".join(b"%s: %s\r\n" % (name, value) for name, value in kept)
-        self.transport.write(
-            head + lines + b"content-length: %d\r\nconnection: close\r\n\r\n" % len(body) + body,
-        )
-        self.wasNotCleanReason = f"refused with {status}"
-        self.dropConnection(abort=False)
-        self.factory.server_class.log_action("websocket", "rejected", self._details() | {"status": status})
+            while not self.inbox.paused and (message := self._reader.next()) is not None:
+                self._hear(*message)
+        except wire.Violation as violation:
+            self._fail(violation)
 
-    def sendHttpErrorResponse(self, code: int, reason: str, responseHeaders: Any = None) -> None:
-        headers = [(n.encode("latin1"), v.encode("latin1")) for n, v in responseHeaders or []]
-        self.deny(code, headers, refusal(code, reason if code < 500 else "The server failed to answer"))
+    def _hear(self, opcode: int, payload: bytes) -> None:
+        if opcode == wire.CLOSE:
+            self._hear_close(*wire.closing(payload))
+        elif self._closing:
+            return
+        elif opcode == wire.BINARY:
+            if self._offer is None or not self.inbox.is_empty or not self._offer(payload):
+                self.inbox.put_nowait({"type": "websocket.receive", "bytes": payload}, len(payload))
+        elif opcode == wire.TEXT:
+            self.inbox.put_nowait({"type": "websocket.receive", "text": wire.text(payload)}, len(payload))
+        elif opcode == wire.PING and self.gate.is_open:
+            # A peer that pings and never reads must not fill the write buffer with answers.
+            self._write(wire.frame(wire.PONG, payload))
 
-    def onOpenHandshakeTimeout(self) -> None:
-        self.openHandshakeTimeoutCall = None
-        if self.state == self.STATE_CONNECTING:
-            self.deny(503, [], refusal(503, "The server took too long to answer. Try again."))
+    def _hear_close(self, code: int, reason: str) -> None:
+        self._ended_with = code, reason
+        if not self._closing:
+            self._write(wire.close_frame(code))
+        self._let_go()
+        assert self._transport is not None
+        self._transport.close()
 
-    # The application and the clock
+    def _fail(self, violation: wire.Violation) -> None:
+        """Say why, then hear nothing more. What still comes is read: closing on it would cut our own last words off."""
+        assert self._transport is not None
+        if not self._closing:
+            self._write(wire.close_frame(violation.code, str(violation)))
+        self._let_go()
+        self._reader = wire.Deaf()
+        if self._transport.can_write_eof():
+            self._transport.write_eof()
 
-    def application_done(self, failed: bool) -> None:
-        """The application is over; a connection it left open is closed for it."""
-        if self.state == self.STATE_CONNECTING:
-            self.deny(500, [], refusal(500, "The server failed to answer"))
-        elif self.state == self.STATE_OPEN:
-            self.close(1011 if failed else 1000, "")
+    def _stop_reading(self) -> None:
+        if self._transport is not None:
+            self._transport.pause_reading()
+
+    def _go_on_reading(self) -> None:
+        self._listen()
+        if not self.inbox.paused and self._transport is not None and not self._transport.is_closing():
+            self._transport.resume_reading()
+
+    # --- writing and closing ---------------------------------------------------------------------------
+
+    def pause_writing(self) -> None:
+        self.gate.pauseProducing()
+
+    def resume_writing(self) -> None:
+        self.gate.resumeProducing()
+
+    def _write(self, data: bytes) -> None:
+        if self._transport is not None:
+            self._transport.write(data)
+
+    def close(self, code: int, reason: str) -> None:
+        """Begin the closing handshake; what still waits for the application is dropped."""
+        if code not in wire.SENDABLE_CODES:
+            raise RuntimeError(f"{code} is not a close code that may be sent")
+        if self._spliced:
+            self.inbox.put_nowait({"type": "websocket.disconnect", "code": code, "reason": reason})
+        elif self._transport is not None and not self._closing:
+            self._write(wire.close_frame(code, reason))
+            self._let_go()
+
+    def _let_go(self) -> None:
+        """Nobody waits here any more, and a peer that goes on without end is cut off."""
+        self._closing, self._offer = True, None
+        self.gate.stopProducing()
+        self.inbox.release()
+        if self._linger is None and self._transport is not None:
+            self._linger = asyncio.get_running_loop().call_later(LINGER_SECONDS, self._transport.abort)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.gone()
+
+    def gone(self) -> None:
+        """There is no connection any more."""
+        self._handshake, self._closing, self._offer = None, True, None
+        self.gate.stopProducing()
+        if self._linger is not None:
+            self._linger.cancel()
+        code, reason = self._ended_with
+        self.inbox.put_nowait({"type": "websocket.disconnect", "code": code, "reason": reason})
+        self._gone(self)
 
     def check_timeouts(self) -> None:
-        if self.state != self.STATE_OPEN:
+        """Now and then: cut off who does not read, ask who is silent whether they are there."""
+        if self._transport is None or self._closing:
             return
+        now = time.monotonic()
         if self.gate.closed_for() > UNREAD_SECONDS:
             self.close(1008, "The client does not read what it is sent")
-            self.dropConnection(abort=True)
+            self._transport.abort()
         elif self.inbox.paused:
-            # Pongs are not being read: their absence says nothing about the peer.
-            self.last_ping = time.time()
-        elif time.time() - self.last_ping > self.factory.server_class.ping_interval:
-            self._sendAutoPing()
-            self.last_ping = time.time()
-
-    def onAutoPingTimeout(self) -> None:
-        if self.inbox.paused:
-            self.autoPingTimeoutCall = None
-        else:
-            super().onAutoPingTimeout()
-
-    def _details(self) -> dict[str, Any]:
-        return {"path": self.path.decode("ascii", "replace"), "client": self.client_addr}
-
-
-class SocketFactory(WebSocketFactory):  # type: ignore[misc]
-    protocol = Socket
+            self._heard_at = now  # nothing is read: silence says nothing about the peer
+        elif now - self._heard_at > DEAD_SECONDS:
+            self._transport.abort()
+        elif now - max(self._heard_at, self._pinged_at) > PING_SECONDS:
+            self._pinged_at = now
+            self._write(wire.frame(wire.PING, b""))

@@ -5,12 +5,12 @@ from __future__ import annotations
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand
 from django.urls import reverse
 
 from memweb import doctor
 from memweb.accounts import services
-from memweb.accounts.models import User
+from memweb.accounts.management.people import person_named
 
 
 class Command(BaseCommand):
@@ -24,9 +24,5 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, user: str = "", **options: Any) -> None:
         """Prints the link and nothing else. Raises CommandError when there is no such person."""
-        person = User.objects.filter(username=user, is_active=True).first() if user else services.ensure_owner()
-        if person is None:
-            names = ", ".join(User.objects.filter(is_active=True).values_list("username", flat=True)) or "nobody yet"
-            raise CommandError(f"There is no {user!r} here. People: {names}.")
-        token = services.make_link(user=person)
+        token = services.make_link(user=person_named(user))
         self.stdout.write(doctor.public_address() + reverse("sign-in-link", args=[token]))

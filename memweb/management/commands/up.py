@@ -14,6 +14,7 @@ from django.urls import reverse
 from memweb import doctor, ground
 from memweb.accounts import services
 from memweb.supervisor import Ended, Supervisor
+from memweb.whereabouts import own_address
 
 
 class Command(BaseCommand):
@@ -54,7 +55,7 @@ class Command(BaseCommand):
             supervisor.start("worker", "manage.py", "work")
             if "runstreams" in get_commands():
                 supervisor.start("streams", "manage.py", "runstreams")
-            if supervisor.wait_until_healthy(f"{doctor.local_address()}/healthz"):
+            if supervisor.wait_until_healthy(f"{own_address()}/healthz"):
                 self._welcome()
                 supervisor.watch()
         except Ended as ended:

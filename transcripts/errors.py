@@ -5,7 +5,15 @@ LibraryError
 ├── LeaseLost       another worker has the job now
 ├── SealMismatch    what was read back from the file is not what was recorded
 ├── StillLive       the record is being spoken now
-└── Useless         trying again by itself would come to the same
+├── Conflict        what was to be changed is not as it was seen
+├── Refused         what was asked for cannot be done, in words
+├── Useless         trying again by itself would come to the same
+└── UploadError     a piece of a file that was not taken; `status` is what tus says for it
+    ├── TooLarge        413: more than may be uploaded, or more than was announced
+    ├── NoRoom          507: the disk would be full
+    ├── WrongOffset     409: these bytes are not the next ones
+    ├── Busy            423: another piece of this file is being written
+    └── Damaged         460: not the bytes their digest tells of
 """
 
 from __future__ import annotations
@@ -33,3 +41,37 @@ class Useless(LibraryError):
 
 class StillLive(LibraryError):
     """The record is being spoken now. `str()` is a sentence for a person."""
+
+
+class Conflict(LibraryError):
+    """What was to be changed is not as it was seen. `str()` is a sentence for a person."""
+
+
+class Refused(LibraryError):
+    """What was asked for cannot be done. `str()` is a sentence for a person."""
+
+
+class UploadError(LibraryError):
+    """A piece of a file was not taken. `str()` is a sentence; nothing of the piece counts."""
+
+    status = 400
+
+
+class TooLarge(UploadError):
+    status = 413
+
+
+class NoRoom(UploadError):
+    status = 507
+
+
+class WrongOffset(UploadError):
+    status = 409
+
+
+class Busy(UploadError):
+    status = 423
+
+
+class Damaged(UploadError):
+    status = 460

@@ -9,13 +9,16 @@ from __future__ import annotations
 import logging
 import threading
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from typing import Any
 
-from django.db import connection, transaction
+from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
 
+from memweb import stopping
+from memweb.stopping import LetGo
 from transcripts.errors import LeaseLost, LibraryError, Useless
 from transcripts.models import Job, Record
 
@@ -26,16 +29,19 @@ RENEW_EVERY_S = 10.0
 ATTEMPTS = 4
 # A queued job nobody came for within this time is rung for again.
 UNHEARD = timedelta(seconds=60)
+# These change nothing that is there already, so they may stop at any time.
+CANCELLABLE = (Job.Kind.PREPARE, Job.Kind.TRANSCRIBE, Job.Kind.SPEAKERS, Job.Kind.SECOND_PASS)
+MAKES_READY = (Job.Kind.SEAL, Job.Kind.PREPARE, Job.Kind.TRANSCRIBE)
+UNCALLED = "The gateway took the recording and never called back. Retry: then the answer is waited for instead."
 UNEXPECTED = "Something unexpected stopped this. The recording and the text so far are kept. Retry."
 GAVE_OUT = "The worker stopped while it was at this. The recording and the text are kept. Retry when it runs again."
 
 
 @transaction.atomic
-def enqueue(*, record_id: uuid.UUID, kind: str) -> Job:
+def enqueue(*, record_id: uuid.UUID, kind: str, options: Mapping[str, Any] | None = None) -> Job:
     """The pending job of this kind, made and rung for unless there is one. Call with the record's row locked."""
-    job, made = Job.objects.pending().get_or_create(
-        record_id=record_id, kind=kind, defaults={"status": Job.Status.QUEUED, "due_at": timezone.now()}
-    )
+    defaults = {"status": Job.Status.QUEUED, "due_at": timezone.now(), "options": dict(options or {})}
+    job, made = Job.objects.pending().get_or_create(record_id=record_id, kind=kind, defaults=defaults)
     if made:
         _ring(job, job.due_at)
     return job
@@ -53,7 +59,9 @@ def take(*, job_id: int, holder: str) -> Job | None:
         return None
     job.status, job.holder, job.lease_until = Job.Status.RUNNING, holder, now + LEASE
     job.attempts += 1
-    job.progress, job.reason = 0, ""
+    job.reason = ""
+    if not job.task_id:  # else the gateway goes on with it all the while
+        job.progress, job.begun_at = 0, None
     job.save()
     _ring(job, job.lease_until)
     return job
@@ -77,12 +85,70 @@ def renew(*, job_id: int, holder: str, progress: int | None = None) -> bool:
     return bool(Job.objects.filter(pk=job_id, holder=holder, status=Job.Status.RUNNING).update(**change))
 
 
+@transaction.atomic
+def put_back(*, job_id: int, holder: str) -> None:
+    """Let the next worker go on with it at once, unless it has it already: this one is about to end."""
+    job = Job.objects.select_for_update().filter(pk=job_id, holder=holder, status=Job.Status.RUNNING).first()
+    if job is None:
+        return
+    job.status, job.lease_until, job.due_at = Job.Status.QUEUED, None, timezone.now()
+    job.attempts -= 1
+    job.save()
+    _ring(job, job.due_at)
+
+
+def put_back_all() -> None:
+    """Whatever this process still has in hand, when it can wait no longer for who works on it."""
+    for job_id, holder in list(_in_hand.items()):
+        put_back(job_id=job_id, holder=holder)
+
+
 def hold(*, job_id: int, holder: str) -> Job:
     """Lock the job's row for the rest of this transaction. Raises LeaseLost, so that a lost worker writes nothing."""
     job = Job.objects.select_for_update().filter(pk=job_id, holder=holder, status=Job.Status.RUNNING).first()
     if job is None:
         raise LeaseLost(f"job {job_id}")
     return job
+
+
+def note(*, job_id: int, holder: str, **known: Any) -> None:
+    """Keep how far the work has come (`asset_id`, `task_id`, `begun_at`), so that whoever retakes it goes on there.
+
+    Raises LeaseLost.
+    """
+    if not Job.objects.filter(pk=job_id, holder=holder, status=Job.Status.RUNNING).update(**known):
+        raise LeaseLost(f"job {job_id}")
+
+
+@transaction.atomic
+def await_call(*, job_id: int, holder: str, until: datetime) -> None:
+    """Let go of the job: the gateway calls back with its outcome, or has not by then."""
+    from transcripts.callbacks import applying
+
+    job = hold(job_id=job_id, holder=holder)
+    job.status, job.due_at, job.lease_until, job.begun_at = Job.Status.AWAITING, until, None, timezone.now()
+    job.save()
+    applying.claim(owner_id=job.record.owner_id, task_id=job.task_id)
+
+
+@transaction.atomic
+def refuse_awaited(*, job_id: int, reason: str) -> None:
+    """The call came and told of no result."""
+    job = Job.objects.select_for_update().filter(pk=job_id, status=Job.Status.AWAITING).first()
+    if job is not None:
+        _give_up(job, reason)
+
+
+@transaction.atomic
+def cancel(*, record_id: uuid.UUID) -> bool:
+    """Stop what is being done with a record, because a person asked. False where nothing is."""
+    record = Record.objects.select_for_update(of=("self",)).get(pk=record_id)
+    pending = Job.objects.pending().filter(record=record, kind__in=CANCELLABLE).select_for_update()
+    stopped = list(pending)
+    for job in stopped:
+        done = f" at {job.progress} %" if job.progress else ""
+        _end(job, Job.Status.CANCELLED, f"You stopped this{done}. The recording is kept.")
+    return bool(stopped)
 
 
 def complete(*, job: Job) -> None:
@@ -120,9 +186,13 @@ def backoff(attempts: int) -> timedelta:
 
 
 def _give_up(job: Job, reason: str) -> None:
-    job.status, job.reason, job.ended_at, job.lease_until = Job.Status.FAILED, reason[:500], timezone.now(), None
+    _end(job, Job.Status.FAILED, reason)
+
+
+def _end(job: Job, status: str, reason: str) -> None:
+    job.status, job.reason, job.ended_at, job.lease_until = status, reason[:500], timezone.now(), None
     job.save()
-    if job.kind == Job.Kind.SEAL:  # without it the record never becomes ready, so the record says why
+    if job.kind in MAKES_READY:  # without it the record never becomes ready, so the record says why
         Record.objects.filter(pk=job.record_id, status=Record.Status.FINISHING).update(
             status=Record.Status.FAILED, status_reason=job.reason
         )
@@ -130,14 +200,18 @@ def _give_up(job: Job, reason: str) -> None:
 
 @transaction.atomic
 def retry(*, record_id: uuid.UUID) -> Job | None:
-    """Start the record's last failed job over, because a person asked. None where nothing has failed."""
+    """Start the record's last failed job over, because a person asked; what came before it is not done again.
+
+    None where nothing has failed. A stream that is over is not begun again: it is another recording.
+    """
     record = Record.objects.select_for_update(of=("self",)).get(pk=record_id)
-    job = record.jobs.filter(status=Job.Status.FAILED).order_by("-id").first()
-    if job is None or record.jobs.filter(status__in=["queued", "running"], kind=job.kind).exists():
+    over = record.jobs.filter(status__in=[Job.Status.FAILED, Job.Status.CANCELLED])
+    job = over.exclude(kind=Job.Kind.STREAM).order_by("-id").first()
+    if job is None or Job.objects.pending().filter(record=record, kind=job.kind).exists():
         return None
-    job.ended_at, job.reason = None, ""
+    job.ended_at, job.reason, job.task_id, job.begun_at = None, "", "", None
     again(job=job)
-    if job.kind == Job.Kind.SEAL:
+    if job.kind in MAKES_READY and record.status == Record.Status.FAILED:
         record.status, record.status_reason = Record.Status.FINISHING, ""
         record.save(update_fields=["status", "status_reason", "updated_at"])
     return job
@@ -147,6 +221,9 @@ def reap() -> int:
     """Ring for every job whose worker let go of it, or that nobody came for. How many there were."""
     now = timezone.now()
     with transaction.atomic():
+        for job in Job.objects.uncalled(now).select_for_update():
+            job.options = {**job.options, "wait": True}
+            _give_up(job, UNCALLED)
         lost = [*Job.objects.abandoned(now), *Job.objects.overdue(now - UNHEARD)]
         for job in lost:
             _ring(job, now)
@@ -161,22 +238,42 @@ def _ring(job: Job, at: datetime) -> None:
     tasks.DOORBELLS[Job.Kind(job.kind)].using(run_after=at).enqueue(job.pk)
 
 
+_in_hand: dict[int, str] = {}
+"""The jobs that this process works on, and as which holder."""
+
+
 class Lease:
     """A job in hand: says how far it is, and knows when it was lost."""
 
     def __init__(self, job: Job) -> None:
         self.job_id, self.holder, self.record_id = job.pk, job.holder, job.record_id
-        self._percent = 0
+        self._percent = job.progress
         self._lost = threading.Event()
         self._over = threading.Event()
 
+    @property
+    def percent(self) -> int:
+        """What was told last."""
+        return self._percent
+
     def progress(self, percent: int) -> None:
-        """How much of the audio is done. Raises LeaseLost where somebody else has the job by now."""
+        """How much of the audio is done. Raises LeaseLost where somebody else has the job by now, and LetGo."""
+        stopping.look()
         if self._lost.is_set():
             raise LeaseLost(f"job {self.job_id}")
         if percent != self._percent:
             self._percent = percent
             self._renew()
+
+    def hold(self) -> None:
+        """Renew now, not when it is due: who stops a job need not wait. Raises LeaseLost."""
+        self._renew()
+        if self._lost.is_set():
+            raise LeaseLost(f"job {self.job_id}")
+
+    def note(self, **known: Any) -> None:
+        """Keep how far the work has come, see `note`. Raises LeaseLost."""
+        note(job_id=self.job_id, holder=self.holder, **known)
 
     def _renew(self) -> None:
         if not renew(job_id=self.job_id, holder=self.holder, progress=self._percent):
@@ -185,7 +282,11 @@ class Lease:
     def _keep(self) -> None:
         try:
             while not self._over.wait(RENEW_EVERY_S) and not self._lost.is_set():
-                self._renew()
+                try:
+                    self._renew()
+                except DatabaseError:  # once more in a moment: who stops renewing loses the job, and it is done twice
+                    logger.warning("the lease of job %s could not be renewed", self.job_id)
+                    connection.close()
         finally:
             connection.close()
 
@@ -207,9 +308,13 @@ def run(*, job_id: int, work: Callable[[Lease], None]) -> None:
     if job is None:
         return
     lease = Lease(job)
+    _in_hand[job_id] = lease.holder
     try:
         with lease.kept():
             work(lease)
+    except LetGo:
+        logger.info("job %s is put back: the worker ends", job_id)
+        put_back(job_id=job_id, holder=lease.holder)
     except LeaseLost:
         logger.info("job %s was taken over", job_id)
     except LibraryError as error:
@@ -218,3 +323,5 @@ def run(*, job_id: int, work: Callable[[Lease], None]) -> None:
     except Exception:
         fail(job_id=job_id, holder=lease.holder, reason=UNEXPECTED)
         raise
+    finally:
+        _in_hand.pop(job_id, None)

@@ -10,7 +10,14 @@ import uuid
 from django.conf import settings
 from django.db import models
 
-from transcripts.queries import JobQuerySet, RecordQuerySet, SegmentQuerySet, VersionQuerySet
+from transcripts.queries import (
+    JobQuerySet,
+    RecordQuerySet,
+    SegmentQuerySet,
+    ShareQuerySet,
+    UploadQuerySet,
+    VersionQuerySet,
+)
 
 
 class Record(models.Model):
@@ -35,7 +42,7 @@ class Record(models.Model):
     source = models.CharField(max_length=16, choices=Source, default=Source.DICTATION)
     status = models.CharField(max_length=16, choices=Status, default=Status.LIVE)
     status_reason = models.CharField(max_length=500, blank=True)
-    language = models.CharField(max_length=16, blank=True)  # as asked for; "" means detect
+    language = models.CharField(max_length=16, blank=True)  # as asked for, else as found; "" means to be detected
     provider = models.CharField(max_length=32, blank=True)
     gateway = models.CharField(max_length=200, blank=True)  # its address; "" is the one built in
     duration_ms = models.BigIntegerField(default=0)
@@ -45,6 +52,8 @@ class Record(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
     deleted_at = models.DateTimeField(null=True, blank=True)  # in the bin
+    archived_at = models.DateTimeField(null=True, blank=True)  # out of the list, still found
+    pinned_at = models.DateTimeField(null=True, blank=True)  # above the rest
     current_version = models.ForeignKey("Version", null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
     tags: models.ManyToManyField[Tag, models.Model] = models.ManyToManyField("Tag", blank=True, related_name="records")
 
@@ -66,6 +75,7 @@ class Version(models.Model):
     class Kind(models.TextChoices):
         LIVE = "live", "Live text"
         SECOND_PASS = "second_pass", "Second pass"
+        TRANSCRIBED = "transcribed", "Transcript"
         RETRANSCRIBED = "retranscribed", "Transcribed again"
         IMPORTED = "imported", "Imported"
 
@@ -75,6 +85,8 @@ class Version(models.Model):
     model = models.CharField(max_length=100, blank=True)  # the engine or provider model that made it
     language = models.CharField(max_length=16, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
+    # Edits of another version that found no place in this one: [start_ms, end_ms, before, after] each.
+    unplaced = models.JSONField(default=list, blank=True)
 
     objects = VersionQuerySet.as_manager()
 
@@ -103,7 +115,8 @@ class Speaker(models.Model):
 class Segment(models.Model):
     """A timed run of words shown as one line. `text` and `words` follow edits; the verbatim source is in Message."""
 
-    version = models.ForeignKey(Version, on_delete=models.CASCADE, related_name="segments")
+    # No index of its own: each of those below begins with it.
+    version = models.ForeignKey(Version, on_delete=models.CASCADE, related_name="segments", db_index=False)
     key = models.CharField(max_length=64)
     order = models.PositiveIntegerField()  # of arrival: breaks ties between segments that start together
     start_ms = models.BigIntegerField()
@@ -114,23 +127,50 @@ class Segment(models.Model):
     text = models.TextField(blank=True)
     words = models.JSONField(default=list, blank=True)  # one row per word, as values.word_row makes them
     removed = models.BooleanField(default=False)  # taken back by the person; the journal can restore it
+    opens = models.BooleanField(null=True, blank=True)  # whether a paragraph begins here, where a person said so
+    revision = models.PositiveIntegerField(default=0)  # grows with every edit: who saw an older one is told, not obeyed
 
     objects = SegmentQuerySet.as_manager()
 
     class Meta:
         ordering = ["start_ms", "order"]
         constraints = [models.UniqueConstraint(fields=["version", "key"], name="segment_key_unique")]
-        indexes = [models.Index(fields=["version", "start_ms", "order"])]
+        indexes = [
+            models.Index(fields=["version", "start_ms", "order"]),
+            # All that queries.talk_time reads: it never touches the rows, which carry text and words.
+            models.Index(fields=["version", "speaker", "removed", "start_ms", "end_ms"]),
+        ]
 
     def __str__(self) -> str:
         return f"segment {self.key}"
 
 
+class Passage(models.Model):
+    """A segment (or, without one, a record's title) as the search index knows it. Written by transcripts.search alone.
+
+    `said` and `about` hold terms: see search._words and search._index. PostgreSQL has them under GIN, SQLite in FTS5.
+    No constraint is checked for each row: whatever deletes a segment deletes this.
+    """
+
+    # In the order of time: see search._index. On SQLite only such a field is the row's own id, found in one step.
+    id = models.BigAutoField(primary_key=True)
+    segment = models.ForeignKey(Segment, null=True, on_delete=models.CASCADE, db_constraint=False, related_name="+")
+    record = models.ForeignKey(Record, on_delete=models.CASCADE, db_constraint=False, related_name="+")
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, db_constraint=False, db_index=False, related_name="+"
+    )
+    about = models.TextField()
+    said = models.TextField()
+
+    def __str__(self) -> str:
+        return f"passage {self.pk}"
+
+
 class Edit(models.Model):
     """One change by a person. The journal only grows: restoring is one more edit. It survives a new version.
 
-    `before` and `after` hold what the change touched (text, words, bounds, speaker, title), so that either side can
-    be put back, and so that the edit can find its words again in another version.
+    `before` and `after` hold what the change touched, so that either side can be put back: {"segments": {key: fields}}
+    (None for a segment that is not there), or {"title"}, or {"speakers": {label: name}}.
     """
 
     class Kind(models.TextChoices):
@@ -141,6 +181,8 @@ class Edit(models.Model):
         MERGED = "merged", "Merged"
         SPEAKER = "speaker", "Speaker"
         TITLE = "title", "Title"
+        NAME = "name", "Speaker's name"
+        CARRIED = "carried", "Carried over"
 
     record = models.ForeignKey(Record, on_delete=models.CASCADE, related_name="edits")
     version = models.ForeignKey(Version, null=True, blank=True, on_delete=models.SET_NULL, related_name="edits")
@@ -149,6 +191,7 @@ class Edit(models.Model):
     kind = models.CharField(max_length=16, choices=Kind)
     before = models.JSONField(default=dict, blank=True)
     after = models.JSONField(default=dict, blank=True)
+    undoes = models.ForeignKey("self", null=True, blank=True, on_delete=models.SET_NULL, related_name="undone_by")
     made_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -159,11 +202,15 @@ class Edit(models.Model):
 
 
 class Mark(models.Model):
-    """A moment a person marked on the timeline."""
+    """A moment a person marked on the timeline, with a note; where a chapter begins, with its title; or where the sound
+    of a stream is missing, with what the gateway says of it.
+    """
 
     record = models.ForeignKey(Record, on_delete=models.CASCADE, related_name="marks")
     at_ms = models.BigIntegerField()
-    note = models.CharField(max_length=500, blank=True)
+    note = models.CharField(max_length=500, blank=True)  # of a chapter: its title
+    is_chapter = models.BooleanField(default=False)
+    is_gap = models.BooleanField(default=False)
 
     class Meta:
         ordering = ["at_ms"]
@@ -171,6 +218,31 @@ class Mark(models.Model):
 
     def __str__(self) -> str:
         return f"mark at {self.at_ms}"
+
+
+class Share(models.Model):
+    """A link by which anybody may read one record. Its token is found by digest, and told its owner from its seal."""
+
+    class Kind(models.TextChoices):
+        TEXT = "text", "Transcript"
+        CAPTIONS = "captions", "Live captions"
+
+    record = models.ForeignKey(Record, on_delete=models.CASCADE, related_name="shares")
+    kind = models.CharField(max_length=16, choices=Kind, default=Kind.TEXT)
+    digest = models.CharField(max_length=64, unique=True)  # SHA-256 of the token
+    sealed = models.BinaryField()  # the token, encrypted: see accounts.seal
+    with_audio = models.BooleanField(default=False)
+    expires_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = ShareQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-id"]
+
+    def __str__(self) -> str:
+        return f"share {self.pk} of {self.record_id}"
 
 
 class Tag(models.Model):
@@ -204,7 +276,8 @@ class Recording(models.Model):
 class Message(models.Model):
     """A provider's words, verbatim, as they arrived. A transcript can be folded again from these."""
 
-    record = models.ForeignKey(Record, on_delete=models.CASCADE, related_name="messages")
+    # No index of its own: the one below begins with it, and ten rows a second come from each live session.
+    record = models.ForeignKey(Record, on_delete=models.CASCADE, related_name="messages", db_index=False)
     connection = models.PositiveIntegerField()  # 1 for the first connection to the gateway, 2 after a drop ...
     sequence = models.PositiveIntegerField()  # order of arrival within the connection
     offset_ms = models.BigIntegerField()  # where in the recording that connection's clock began
@@ -228,12 +301,21 @@ class Job(models.Model):
     class Kind(models.TextChoices):
         SEAL = "seal", "Seal the recording"
         SECOND_PASS = "second_pass", "Second pass"
+        PREPARE = "prepare", "Read the file"
+        TRANSCRIBE = "transcribe", "Transcribe"
+        SPEAKERS = "speakers", "Tell speakers apart"
+        STREAM = "stream", "Listen to a stream"  # awaiting as long as it runs; its callbacks are its work
 
     class Status(models.TextChoices):
         QUEUED = "queued", "Queued"
         RUNNING = "running", "Running"
+        AWAITING = (
+            "awaiting",
+            "Awaiting a callback",
+        )  # the gateway works on it and will call; due_at is when to ask why not
         DONE = "done", "Done"
         FAILED = "failed", "Failed"
+        CANCELLED = "cancelled", "Cancelled"
 
     record = models.ForeignKey(Record, on_delete=models.CASCADE, related_name="jobs")
     kind = models.CharField(max_length=16, choices=Kind)
@@ -244,6 +326,11 @@ class Job(models.Model):
     lease_until = models.DateTimeField(null=True, blank=True)
     progress = models.PositiveSmallIntegerField(default=0)  # per cent of the audio done
     reason = models.CharField(max_length=500, blank=True)
+    options = models.JSONField(default=dict, blank=True)  # what the person asked for, as choices.Options keeps it
+    gateway = models.CharField(max_length=200, blank=True)  # its address; "" is the one built in
+    asset_id = models.CharField(max_length=100, blank=True)  # once the gateway holds the recording
+    task_id = models.CharField(max_length=100, blank=True)  # once the gateway has begun a task for it
+    begun_at = models.DateTimeField(null=True, blank=True)  # when the gateway began to listen: what "left" is made from
     created_at = models.DateTimeField(auto_now_add=True)
     ended_at = models.DateTimeField(null=True, blank=True)
 
@@ -253,9 +340,58 @@ class Job(models.Model):
         indexes = [models.Index(fields=["status", "lease_until"])]
         constraints = [
             models.UniqueConstraint(
-                fields=["record", "kind"], condition=models.Q(status__in=["queued", "running"]), name="job_pending_once"
-            )
+                fields=["record", "kind"],
+                condition=models.Q(status__in=["queued", "running", "awaiting"]),
+                name="job_pending_once",
+            ),
+            models.UniqueConstraint(
+                fields=["gateway", "task_id"], condition=~models.Q(task_id=""), name="job_task_once"
+            ),
         ]
 
     def __str__(self) -> str:
         return f"{self.kind} job of {self.record_id}"
+
+
+class Upload(models.Model):
+    """A file on its way in, by tus or by a form. `offset` bytes of it are safe; only then was the offset told."""
+
+    class Status(models.TextChoices):
+        RECEIVING = "receiving", "Receiving"
+        DUPLICATE = "duplicate", "Already here"  # whole, and the same bytes made `duplicate_of`: the person decides
+        TAKEN = "taken", "Taken"  # whole, and `record` is made of it
+        REFUSED = "refused", "Refused"  # see reason; kept until it is dismissed
+        BROUGHT_IN = "brought_in", "Brought in"  # an archive: reason says what came of it, until it is dismissed
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4)
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="uploads")
+    name = models.CharField(max_length=300)
+    size = models.BigIntegerField()
+    offset = models.BigIntegerField(default=0)
+    fingerprint = models.CharField(
+        max_length=200, blank=True
+    )  # by which the page knows the file when it is dropped again
+    sha256 = models.CharField(max_length=64, blank=True)  # of the whole file
+    status = models.CharField(max_length=16, choices=Status, default=Status.RECEIVING)
+    reason = models.CharField(max_length=500, blank=True)
+    options = models.JSONField(default=dict, blank=True)
+    record = models.ForeignKey(Record, null=True, blank=True, on_delete=models.SET_NULL, related_name="uploads")
+    duplicate_of = models.ForeignKey(Record, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+    touched_at = models.DateTimeField()  # when a byte last came: what is abandoned is swept
+
+    objects = UploadQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-created_at", "-id"]
+        indexes = [
+            models.Index(fields=["owner", "-created_at"]),
+            models.Index(fields=["owner", "sha256"]),
+            models.Index(fields=["status", "touched_at"]),
+        ]
+
+    def __str__(self) -> str:
+        return f"upload {self.pk}"
+
+
+from transcripts.callbacks.inbox import Callback, Hook  # noqa: E402, F401 - further rows of this app

@@ -92,7 +92,7 @@ def _write(lease: Lease, spool: Path) -> Sealed:
                 raise SealMismatch(UNREADABLE)
         draft.chmod(0o600)
         draft.replace(folder / f"{lease.record_id}.flac")
-        _sync_folder(folder)
+        sync_folder(folder)
     finally:
         draft.unlink(missing_ok=True)
     return sealed
@@ -110,7 +110,7 @@ def _encode(lease: Lease, spool: Path, file: BinaryIO, former: Recording | None)
             digest.update(pcm)
             samples += len(pcm) // 2
             peaks += peaks_of(pcm)
-            container.mux(stream.encode(_frame(pcm)))
+            container.mux(stream.encode(frame_of(pcm)))
             lease.progress(read * 90 // total)
         container.mux(stream.encode(None))
     if samples and not kept:
@@ -151,7 +151,8 @@ def _frames(spool: Path) -> Iterator[tuple[bytes, int]]:
                 raise LibraryError(BROKEN)
 
 
-def _frame(pcm: bytes) -> av.AudioFrame:
+def frame_of(pcm: bytes) -> av.AudioFrame:
+    """16 kHz mono s16le as the encoder takes it."""
     frame = av.AudioFrame.from_ndarray(np.frombuffer(pcm, dtype="<i2").reshape(1, -1), format="s16", layout="mono")
     frame.sample_rate = RATE
     return frame
@@ -208,7 +209,7 @@ def _complete(lease: Lease, spool: Path, *, sealed: Sealed | None) -> None:
             jobs.again(job=job)
             return
         spool.unlink()
-        _sync_folder(spool.parent)
+        sync_folder(spool.parent)
         record.duration_ms = sealed.samples * 1000 // RATE
     record.status, record.status_reason = Record.Status.READY, ""
     record.save()
@@ -227,7 +228,8 @@ def _wants_second_pass(record: Record) -> bool:
     return preferences is None or preferences.second_pass
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Make new names in it safe from a power cut."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

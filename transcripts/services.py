@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import TypedDict
+from functools import cache, partial
+from typing import Any, NamedTuple
 
 from django.db import connection, transaction
-from django.db.models import F, Max
-from django.db.models.functions import Greatest
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from memweb.speech import transcript as speech
 from memweb.speech.text import clean, line
-from transcripts import jobs
+from transcripts import jobs, queries, search
+from transcripts.editor import carrying
 from transcripts.errors import NotYours, StillLive
 from transcripts.models import Edit, Job, Mark, Message, Record, Segment, Speaker, Version
 from transcripts.values import word_row
@@ -23,7 +24,7 @@ from transcripts.values import word_row
 ATTENDED = timedelta(seconds=30)
 
 
-class MessageRow(TypedDict):
+class MessageRow(NamedTuple):
     """A provider's message as it arrived; `sequence` counts from 0 within its connection."""
 
     record_id: uuid.UUID
@@ -33,6 +34,13 @@ class MessageRow(TypedDict):
     dialect: str
     arrived_at: datetime
     raw: str | bytes
+
+
+class FinalRow(NamedTuple):
+    """A final of one record's live version."""
+
+    record_id: uuid.UUID
+    segment: speech.Segment
 
 
 @transaction.atomic
@@ -66,33 +74,8 @@ def open_record(
             record=record, number=1, kind=Version.Kind.LIVE, language=record.language
         )
         record.save(update_fields=["current_version"])
+        search.index_title(record_id=record.pk)
     return record
-
-
-def save_message(
-    *,
-    record_id: uuid.UUID,
-    connection: int,
-    sequence: int,
-    offset_ms: int,
-    dialect: str,
-    arrived_at: datetime,
-    raw: str | bytes,
-) -> None:
-    """Keep one message verbatim. The same place again changes nothing."""
-    save_messages(
-        messages=[
-            MessageRow(
-                record_id=record_id,
-                connection=connection,
-                sequence=sequence,
-                offset_ms=offset_ms,
-                dialect=dialect,
-                arrived_at=arrived_at,
-                raw=raw,
-            )
-        ]
-    )
 
 
 @transaction.atomic
@@ -101,14 +84,16 @@ def save_messages(messages: Iterable[MessageRow]) -> None:
 
     Ten rows a second for each live session: a model instance for each would be the most expensive part of a session.
     """
-    fields = [field for field in Message._meta.concrete_fields if not field.primary_key]
-    name = connection.ops.quote_name
-    columns, marks = ", ".join(name(str(field.column)) for field in fields), ", ".join(["%s"] * len(fields))
-    insert = f"INSERT INTO {name(Message._meta.db_table)} ({columns}) VALUES ({marks}) ON CONFLICT DO NOTHING"  # noqa: S608
-    rows = []
-    for message in messages:
-        values = {**message, "raw": _verbatim(message["raw"])}
-        rows.append([field.get_db_prep_save(values[field.attname], connection) for field in fields])
+    fields = [field for field in Message._meta.concrete_fields if not field.primary_key]  # in MessageRow's order
+    columns = ", ".join(connection.ops.quote_name(str(field.column)) for field in fields)
+    table, marks = connection.ops.quote_name(Message._meta.db_table), ", ".join(["%s"] * len(fields))
+    insert = f"INSERT INTO {table} ({columns}) VALUES ({marks}) ON CONFLICT DO NOTHING"  # noqa: S608
+    record = cache(partial(Record._meta.pk.get_db_prep_save, connection=connection))
+    moment = connection.ops.adapt_datetimefield_value
+    rows = [
+        (record(record_id), number, sequence, offset_ms, dialect, moment(arrived_at), _verbatim(raw))
+        for record_id, number, sequence, offset_ms, dialect, arrived_at, raw in messages
+    ]
     with connection.cursor() as cursor:
         cursor.executemany(insert, rows)
 
@@ -117,24 +102,35 @@ def _verbatim(raw: str | bytes) -> bytes:
     return raw.encode("utf-8", "surrogatepass") if isinstance(raw, str) else raw
 
 
-@transaction.atomic
 def save_final(*, record_id: uuid.UUID, segment: speech.Segment) -> Segment:
     """Put a final into the live version: a key seen before is replaced in place, save where a person wrote over it."""
-    version = Version.objects.live_of(record_id).latest("number")
-    row = Segment.objects.filter(version=version, key=segment.key).first()
-    if row is None:
-        last = Segment.objects.filter(version=version).aggregate(last=Max("order"))["last"]
-        row = Segment(version=version, key=segment.key, order=0 if last is None else last + 1)
-    elif _written_over(row):
-        return row
-    _fill(row, segment, record_id)
-    row.save()
-    return row
+    return save_finals([FinalRow(record_id, segment)])[0]
+
+
+@transaction.atomic
+def save_finals(finals: Sequence[FinalRow]) -> list[Segment]:
+    """As `save_final`, for many at once, of any records, in their order; as many statements as for one."""
+    live = Version.objects.live_of_each({final.record_id for final in finals})
+    orders = dict(live.values())
+    places = [(live[final.record_id][0], final.segment.key) for final in finals]
+    rows = Segment.objects.locked_at(places)
+    for (record_id, segment), place in zip(finals, places, strict=True):
+        if place not in rows:
+            orders[place[0]] += 1
+            rows[place] = Segment(version_id=place[0], key=place[1], order=orders[place[0]])
+        if not _written_over(rows[place]):
+            _fill(rows[place], segment, record_id)
+    Segment.objects.bulk_update([row for row in rows.values() if row.pk and not _written_over(row)], FILLED)
+    Segment.objects.bulk_create([row for row in rows.values() if not row.pk])
+    search.index_segments(segment_ids=[row.pk for row in rows.values()])
+    return [rows[place] for place in places]
 
 
 def _written_over(row: Segment) -> bool:
-    written = [Edit.Kind.TEXT, Edit.Kind.SPLIT, Edit.Kind.MERGED]
-    return Edit.objects.filter(version_id=row.version_id, segment_key=row.key, kind__in=written).exists()
+    return row.revision > 0
+
+
+FILLED = ["start_ms", "end_ms", "text", "words", "channel", "language", "speaker"]
 
 
 def _fill(row: Segment, value: speech.Segment, record_id: uuid.UUID) -> None:
@@ -153,10 +149,29 @@ def _speaker(record_id: uuid.UUID, label: str) -> Speaker:
 @transaction.atomic
 def revise_speaker(*, record_id: uuid.UUID, key: str, speaker: str | None) -> None:
     """A later word from the provider on who spoke. An unknown key, or one a person assigned, is left alone."""
-    if Edit.objects.filter(record_id=record_id, segment_key=key, kind=Edit.Kind.SPEAKER).exists():
+    if key in _voiced_by_hand(Edit.objects.filter(record_id=record_id, after__segments__has_key=key)):
         return
     row = _speaker(record_id, speaker) if speaker is not None else None
-    Segment.objects.filter(version__record_id=record_id, version__kind=Version.Kind.LIVE, key=key).update(speaker=row)
+    segments = Segment.objects.filter(version__record_id=record_id, version__kind=Version.Kind.LIVE, key=key)
+    segments.update(speaker=row)
+    search.index_segments(segment_ids=segments.values_list("pk", flat=True))
+
+
+@transaction.atomic
+def merge_labels(*, record_id: uuid.UUID, gone: str, kept: str) -> None:
+    """The provider found that two of its labels are one voice. A voice that a person named keeps that name."""
+    speakers = Speaker.objects.filter(record_id=record_id)
+    former = speakers.filter(label=clean(gone)[:64]).first()
+    if former is None or gone == kept:
+        return
+    voice = _speaker(record_id, kept)
+    if former.name and not voice.name:
+        voice.name = former.name
+        voice.save(update_fields=["name"])
+    segments = Segment.objects.filter(version__record_id=record_id, version__kind=Version.Kind.LIVE, speaker=former)
+    ids = list(segments.values_list("pk", flat=True))
+    segments.update(speaker=voice)
+    search.index_segments(segment_ids=ids)
 
 
 @transaction.atomic
@@ -183,6 +198,7 @@ def _set_removed(record_id: uuid.UUID, key: str, user_id: int | None, *, removed
         return False
     row.removed = removed
     row.save(update_fields=["removed"])
+    search.index_segments(segment_ids=[row.pk])
     state = {"text": row.text, "start_ms": row.start_ms, "end_ms": row.end_ms}
     Edit.objects.create(
         record_id=record_id,
@@ -197,9 +213,10 @@ def _set_removed(record_id: uuid.UUID, key: str, user_id: int | None, *, removed
 
 
 @transaction.atomic
-def add_mark(*, record_id: uuid.UUID, at_ms: int, note: str = "") -> Mark:
+def add_mark(*, record_id: uuid.UUID, at_ms: int, note: str = "", is_gap: bool = False) -> Mark:
     """Mark a moment. The same moment twice is one mark."""
-    return Mark.objects.get_or_create(record_id=record_id, at_ms=at_ms, defaults={"note": clean(note)[:500]})[0]
+    fields = {"note": clean(note)[:500], "is_gap": is_gap}
+    return Mark.objects.get_or_create(record_id=record_id, at_ms=at_ms, defaults=fields)[0]
 
 
 @transaction.atomic
@@ -217,15 +234,26 @@ def rename(*, record_id: uuid.UUID, title: str, user_id: int | None) -> Record:
         )
         record.title = title
         record.save(update_fields=["title", "updated_at"])
+        search.index_title(record_id=record.pk)
     return record
 
 
 @transaction.atomic
-def attend(*, record_id: uuid.UUID, duration_ms: int) -> None:
-    """A live session is being heard; so long is it by now. A length never shrinks."""
-    Record.objects.filter(pk=record_id).update(
-        last_heard_at=timezone.now(), duration_ms=Greatest(F("duration_ms"), duration_ms)
+@transaction.atomic
+def attend(lengths: Mapping[uuid.UUID, int]) -> None:
+    """These live sessions are being heard; so many milliseconds long is each by now. A length never shrinks.
+
+    One statement for all: ten are attended each second where fifty speak.
+    """
+    table = connection.ops.quote_name(Record._meta.db_table)
+    heard = connection.ops.adapt_datetimefield_value(timezone.now())
+    key = partial(Record._meta.pk.get_db_prep_save, connection=connection)
+    update = (
+        f"UPDATE {table} SET last_heard_at = %s,"  # noqa: S608
+        " duration_ms = CASE WHEN duration_ms < %s THEN %s ELSE duration_ms END WHERE id = %s"
     )
+    with connection.cursor() as cursor:
+        cursor.executemany(update, [(heard, length, length, key(record_id)) for record_id, length in lengths.items()])
 
 
 @transaction.atomic
@@ -250,13 +278,19 @@ def finish(*, record_id: uuid.UUID, duration_ms: int | None = None, ended_at: da
 def reopen(*, record_id: uuid.UUID) -> Record:
     """Go on with a record: it is live again and shows its live text. Commit this before touching its spool.
 
+    Corrections of the text shown so far are made in the live text too: nothing that was corrected is hidden by it.
     Sealing checks for this under the same row's lock before it drops a spool, so no frame can fall between.
     """
     record = Record.objects.select_for_update(of=("self",)).get(pk=record_id)
     record.status, record.status_reason, record.ended_at = Record.Status.LIVE, "", None
     record.last_heard_at = timezone.now()
-    record.current_version = Version.objects.live_of(record_id).latest("number")
+    shown, live = record.current_version, Version.objects.live_of(record_id).latest("number")
+    record.current_version = live
     record.save()
+    if shown is not None and shown != live and queries.is_edited(record_id):
+        carrying.carry_over(source=shown, target=live)
+    if shown != live:
+        search.index_record(record_id=record_id)
     return record
 
 
@@ -283,10 +317,68 @@ def add_version(
 
 @transaction.atomic
 def show_version(*, record_id: uuid.UUID, number: int) -> Version:
-    """Make this reading the one shown. Raises Version.DoesNotExist."""
+    """Make this reading the one shown. Raises Version.DoesNotExist.
+
+    What was not dictated is in the language of what is shown. A dictation goes on in the one it was asked for in.
+    """
     version = Version.objects.get(record_id=record_id, number=number)
     Record.objects.filter(pk=record_id).update(current_version=version, updated_at=timezone.now())
+    if version.language:
+        heard = Record.objects.filter(pk=record_id).exclude(source=Record.Source.DICTATION)
+        heard.update(language=version.language)
+    search.index_record(record_id=record_id)
     return version
+
+
+@transaction.atomic
+def become_ready(*, record_id: uuid.UUID, reason: str | None = None) -> None:
+    """Its text is there, and can be read; `reason` is something the person should know of it, beside what is told."""
+    told = {} if reason is None else {"status_reason": reason}
+    now = timezone.now()
+    waiting = Record.objects.filter(pk=record_id, status__in=[Record.Status.FINISHING, Record.Status.FAILED])
+    waiting.update(status=Record.Status.READY, ended_at=now, updated_at=now, **told)
+
+
+@transaction.atomic
+def transcribe_again(*, record_id: uuid.UUID, options: Mapping[str, Any]) -> Job:
+    """Have the recording heard once more, as these options say. What can be read now stays, and so do corrections."""
+    Record.objects.select_for_update(of=("self",)).get(pk=record_id)
+    return jobs.enqueue(record_id=record_id, kind=Job.Kind.TRANSCRIBE, options=options)
+
+
+def keep_result(*, record_id: uuid.UUID, dialect: str, raw: bytes) -> None:
+    """Keep a finished result verbatim, as a connection of one message."""
+    message = MessageRow(
+        record_id=record_id,
+        connection=queries.next_connection(record_id),
+        sequence=0,
+        offset_ms=0,
+        dialect=f"batch:{dialect}",
+        arrived_at=timezone.now(),
+        raw=raw,
+    )
+    save_messages([message])
+
+
+@transaction.atomic
+def set_speakers(*, version: Version, speakers: Mapping[str, str]) -> None:
+    """Say who speaks in these segments, by key; those a person assigned are left alone."""
+    own = _voiced_by_hand(Edit.objects.filter(version=version))
+    by_label: dict[str, list[str]] = {}
+    for key in speakers.keys() - own:
+        by_label.setdefault(speakers[key], []).append(key)
+    for label, keys in sorted(by_label.items()):
+        version.segments.filter(key__in=keys).update(speaker=_speaker(version.record_id, label))
+    search.index_segments(segment_ids=version.segments.filter(key__in=list(speakers)).values_list("pk", flat=True))
+
+
+def _voiced_by_hand(edits: QuerySet[Edit]) -> set[str]:
+    """Keys of segments that a person gave a voice, also by joining them to a paragraph that has one."""
+    own: set[str] = set()
+    for edit in edits.filter(kind__in=[Edit.Kind.SPEAKER, Edit.Kind.CARRIED, Edit.Kind.MERGED]):
+        told = {key: fields for key, fields in edit.after.get("segments", {}).items() if fields and "speaker" in fields}
+        own |= {key for key, fields in told.items() if fields["speaker"] or edit.kind != Edit.Kind.MERGED}
+    return own
 
 
 @transaction.atomic
@@ -296,9 +388,11 @@ def bin_record(*, record_id: uuid.UUID) -> None:
     if Record.objects.filter(pk=record_id, status=Record.Status.LIVE, last_heard_at__gt=heard_since).exists():
         raise StillLive("This is being recorded. Finish it first; then it can go to the bin.")
     Record.objects.filter(pk=record_id, deleted_at=None).update(deleted_at=timezone.now())
+    search.forget_record(record_id=record_id)
 
 
 @transaction.atomic
 def restore_record(*, record_id: uuid.UUID) -> None:
     """Take a record out of the bin."""
     Record.objects.filter(pk=record_id).update(deleted_at=None, updated_at=timezone.now())
+    search.index_record(record_id=record_id)

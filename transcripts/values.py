@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, cast
 
 from memweb.speech import transcript as speech
@@ -22,25 +23,27 @@ def word_row(word: speech.Word) -> list[Any]:
 
 def word_value(row: list[Any]) -> speech.Word:
     """The word a stored row holds."""
-    text, start_ms, end_ms, confidence, estimated, *rest = row
-    speaker, kind = rest or (None, "word")
+    text, start_ms, end_ms, confidence, estimated = row[:5]
+    if len(row) == 5:  # nearly all, and a page has hundreds
+        return speech.Word(text, start_ms, end_ms, confidence, None, "word", estimated == 1)
+    speaker, kind = row[5:]
     sound = kind == "audio_event"
-    return speech.Word(
-        text, start_ms, end_ms, confidence, speaker, "audio_event" if sound else "word", estimated=bool(estimated)
-    )
+    return speech.Word(text, start_ms, end_ms, confidence, speaker, "audio_event" if sound else "word", estimated == 1)
 
 
-def segment_value(segment: Segment) -> speech.Segment:
-    """The segment a row holds; its speaker is the label. Wants `speaker` selected."""
+def segment_value(segment: Segment, labels: Mapping[int | None, str] = MappingProxyType({})) -> speech.Segment:
+    """The segment a row holds; its speaker is the label. Wants `speaker` selected, or else its label by id."""
+    label = labels.get(segment.speaker_id) or (segment.speaker.label if segment.speaker else None)
     return speech.Segment(
         key=segment.key,
         start_ms=segment.start_ms,
         end_ms=segment.end_ms,
         text=segment.text,
         words=tuple(word_value(row) for row in cast("list[list[Any]]", segment.words)),
-        speaker=segment.speaker.label if segment.speaker else None,
+        speaker=label,
         channel=segment.channel,
         language=segment.language or None,
+        opens=segment.opens,
     )
 
 

@@ -1,11 +1,13 @@
 """One writer per process. Whatever waits when a commit ends goes into the next: many sessions, few commits.
 
-    row = await submit(services.save_final, record_id=..., segment=...)    in the next transaction
-    collect(services.save_messages, row)                                   in bulk, at most one transaction a second
+    mark = await submit(services.add_mark, record_id=..., at_ms=...)    in the next transaction
+    row = await join(services.save_finals, final)    the same, but those that wait together are one call
+    collect(services.save_messages, row)             in bulk, nobody waits, at most one transaction a second
 
-Each item has a savepoint, so that one failure does not spoil the others. While the database is away (locked,
-restarting, its disk full) the same batch is tried again for PATIENCE_SECONDS; then its items fail with WriterAway,
-and the thread goes on with what comes next.
+Where only joined work waits, there are at most four transactions a second: the first goes at once, so one speaker
+waits for nothing, and many share. Each call has a savepoint, so that one failure does not spoil the others. While the
+database is away (locked, restarting, its disk full) the same batch is tried again for PATIENCE_SECONDS; then its items
+fail with WriterAway, and the thread goes on with what comes next.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import groupby
 from typing import Any, ParamSpec, TypeVar
 
 from django.db import InterfaceError, OperationalError, connection, transaction
@@ -26,22 +29,30 @@ logger = logging.getLogger("memweb.writer")
 
 PATIENCE_SECONDS = 60.0
 RETRY_SECONDS = 0.25
+JOIN_SECONDS = 0.25
 BULK_SECONDS = 1.0
 MOST_COLLECTED = 20_000
 LARGEST_BATCH = 500
 
 P = ParamSpec("P")
 R = TypeVar("R")
+T = TypeVar("T")
 
 
 class WriterAway(Exception):
     """The database took nothing for PATIENCE_SECONDS; this was not written."""
 
 
+Settle = Callable[[Any, BaseException | None], None]
+Outcome = tuple[Any, BaseException | None]
+
+
 @dataclass(slots=True)
 class _Item:
-    run: Callable[[], Any]
-    settle: Callable[[Any, BaseException | None], None]
+    run: Callable[[list[Any]], list[Any]]  # with the rows of all items that are run together
+    row: Any
+    settle: Settle
+    joins: bool
 
 
 @dataclass
@@ -50,23 +61,37 @@ class Writer:
 
     _items: list[_Item] = field(default_factory=list)
     _collected: dict[Callable[[list[Any]], None], list[Any]] = field(default_factory=dict)
-    _wake: threading.Condition = field(default_factory=threading.Condition)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
     _thread: threading.Thread | None = None
     _closing: bool = False
+    _hurry: bool = False  # something waits that is not to wait for company
+    _join_at: float = 0.0
     _bulk_at: float = 0.0
     dropped: int = 0
     """Collected rows that were let go because the database was away for too long."""
 
-    def put(self, run: Callable[[], Any], settle: Callable[[Any, BaseException | None], None]) -> None:
+    def __post_init__(self) -> None:
+        self._wake = threading.Condition(self._lock)
+
+    def put(self, run: Callable[[], Any], settle: Settle) -> None:
         """Run in the next transaction, then settle (on the writer's thread) with the result or the error."""
         with self._wake:
-            self._items.append(_Item(run, settle))
+            self._items.append(_Item(lambda rows: [run()], None, settle, joins=False))
+            self._hurry = True
             self._start()
             self._wake.notify()
 
+    def join(self, run: Callable[[list[Any]], list[Any]], row: Any, settle: Settle) -> None:
+        """As `put`, but one call takes the rows of all that wait next to each other, and gives a result for each."""
+        with self._wake:
+            self._items.append(_Item(run, row, settle, joins=True))
+            self._start()
+            if len(self._items) == 1:  # the thread knows about the others, and when they are due
+                self._wake.notify()
+
     def collect(self, bulk: Callable[[list[Any]], None], row: Any) -> None:
         """Give the row to `bulk`, with others, within about a second."""
-        with self._wake:
+        with self._lock:
             rows = self._collected.setdefault(bulk, [])
             if len(rows) >= MOST_COLLECTED:
                 self.dropped += 1
@@ -106,36 +131,54 @@ class Writer:
     def _take(self) -> tuple[list[_Item], dict[Callable[[list[Any]], None], list[Any]]]:
         """Wait for work. Nothing at all means: closing, and all is written."""
         with self._wake:
-            while not self._items and not self._closing:
-                if self._collected and time.monotonic() >= self._bulk_at:
-                    break
-                self._wake.wait(BULK_SECONDS)
+            while (wait := self._seconds_to_wait(time.monotonic())) > 0:
+                self._wake.wait(wait)
             items, self._items = self._items[:LARGEST_BATCH], self._items[LARGEST_BATCH:]
             rows: dict[Callable[[list[Any]], None], list[Any]] = {}
-            if not items and (self._closing or time.monotonic() >= self._bulk_at):
+            now = time.monotonic()
+            if items:
+                self._hurry, self._join_at = bool(self._items), now + JOIN_SECONDS
+            elif self._closing or now >= self._bulk_at:
                 rows, self._collected = self._collected, {}
-                self._bulk_at = time.monotonic() + BULK_SECONDS
+                self._bulk_at = now + BULK_SECONDS
             if not items and not rows:
                 self._thread = None
             return items, rows
 
+    def _seconds_to_wait(self, now: float) -> float:
+        if self._closing or self._hurry:
+            return 0
+        joining = self._join_at - now if self._items else BULK_SECONDS
+        collecting = self._bulk_at - now if self._collected else BULK_SECONDS
+        return min(joining, collecting)
+
     def _write(self, items: list[_Item]) -> None:
         try:
-            outcomes = self._persistently(lambda: [self._one(item) for item in items])
+            outcomes = self._persistently(lambda: self._run(items))
         except WriterAway as away:
             outcomes = [(None, away)] * len(items)
         for item, (result, error) in zip(items, outcomes, strict=True):
             item.settle(result, error)
 
+    def _run(self, items: list[_Item]) -> list[Outcome]:
+        outcomes: list[Outcome] = []
+        for _, together in groupby(items, lambda item: item.run):
+            group = list(together)
+            done = self._one(group)
+            if done[0][1] is not None and len(group) > 1:  # find the one that fails
+                done = [outcome for item in group for outcome in self._one([item])]
+            outcomes += done
+        return outcomes
+
     @staticmethod
-    def _one(item: _Item) -> tuple[Any, BaseException | None]:
+    def _one(group: list[_Item]) -> list[Outcome]:
         try:
             with transaction.atomic():
-                return item.run(), None
+                return [(result, None) for result in group[0].run([item.row for item in group])]
         except (OperationalError, InterfaceError):
             raise  # the whole batch again: the database is away
         except Exception as error:
-            return None, error
+            return [(None, error)] * len(group)
 
     def _write_rows(self, collected: dict[Callable[[list[Any]], None], list[Any]]) -> None:
         for bulk, rows in collected.items():
@@ -174,8 +217,24 @@ def submit(work: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> asynci
 
     It fails with what `work` raised, or with WriterAway.
     """
+    future, settle = _settling()
+    _writer.put(lambda: work(*args, **kwargs), settle)
+    return future
+
+
+def join(work: Callable[[list[T]], list[R]], row: T) -> asyncio.Future[R]:
+    """As `submit`, for `work` that takes the rows of many at once and gives a result for each, in their order.
+
+    Where it fails, it is called again for each row alone.
+    """
+    future, settle = _settling()
+    _writer.join(work, row, settle)
+    return future
+
+
+def _settling() -> tuple[asyncio.Future[Any], Settle]:
     loop = asyncio.get_running_loop()
-    future: asyncio.Future[R] = loop.create_future()
+    future: asyncio.Future[Any] = loop.create_future()
 
     def settle(result: Any, error: BaseException | None) -> None:
         try:
@@ -183,8 +242,7 @@ def submit(work: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> asynci
         except RuntimeError:
             logger.info("a result came after the event loop had ended")
 
-    _writer.put(lambda: work(*args, **kwargs), settle)
-    return future
+    return future, settle
 
 
 def _resolve(future: asyncio.Future[Any], result: Any, error: BaseException | None) -> None:

@@ -22,6 +22,11 @@ def record_of(request: HttpRequest, record_id: uuid.UUID) -> Record:
     return _only(Record.objects.visible_to(person(request)).select_related("current_version").filter(pk=record_id))
 
 
+def record_for_page(request: HttpRequest, record_id: uuid.UUID) -> Record:
+    """The same with its recording, see `for_page`. Raises Http404."""
+    return _only(Record.objects.visible_to(person(request)).for_page().filter(pk=record_id))
+
+
 def binned_of(request: HttpRequest, record_id: uuid.UUID) -> Record:
     """Raises Http404."""
     return _only(Record.objects.in_bin_of(person(request)).filter(pk=record_id))
@@ -41,7 +46,13 @@ def version_of(request: HttpRequest, record: Record) -> Version | None:
 
 
 def _only(records: RecordQuerySet) -> Record:
-    record = records.first()
-    if record is None:
-        raise Http404
-    return record
+    try:
+        return records.get()
+    except Record.DoesNotExist:
+        raise Http404 from None
+
+
+def single_keys(request: HttpRequest) -> bool:
+    """Whether this person wants keys that work alone."""
+    preferences = getattr(person(request), "preferences", None)
+    return preferences is None or preferences.single_keys

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import cast
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
@@ -12,54 +15,88 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
-from transcripts import jobs, queries, services, wording
-from transcripts.cards import card
+from transcripts import jobs, queries, search, services
+from transcripts.editor import editing
 from transcripts.errors import StillLive
+from transcripts.hearing import results
 from transcripts.models import Record, Recording, Version
-from transcripts.paragraphs import voices_of
-from transcripts.views.exports import NAMES
-from transcripts.views.lookup import binned_of, person, record_of, version_of
+from transcripts.queries import Talk
+from transcripts.shown import wording
+from transcripts.shown.cards import card
+from transcripts.shown.paragraphs import voices_of
+from transcripts.views import marks
+from transcripts.views.exports import QUICK
+from transcripts.views.lookup import binned_of, person, record_for_page, record_of, single_keys, version_of
 from transcripts.views.segments import first_turns
+
+MOST_MOMENTS = 500
+TOLD_FOR = timedelta(days=1)
 
 
 @require_safe
 @login_required
 def record(request: HttpRequest, record_id: uuid.UUID) -> HttpResponse:
     """The record page."""
-    found = record_of(request, record_id)
+    found = record_for_page(request, record_id)
     version = version_of(request, found)
-    context = _about(found, version) | _state(found, version) | {"single_keys": _single_keys(request)}
+    spoken = queries.talk_time(version.pk) if version else []
+    versions = list(found.versions.order_by("-number"))
+    context = _about(found, version, spoken) | _state(found, version, versions) | {"single_keys": single_keys(request)}
+    context |= marks.section(found, cast(Recording | None, context["recording"])) | _sought(request, found)
     if version is not None:
-        context |= first_turns(found, version)
+        context |= first_turns(found, version, spoken)
+        if context["is_edited"]:
+            context["can_undo"], context["can_redo"] = editing.can(version, person(request).pk)
     return render(request, "transcripts/record.html", context)
 
 
-def _about(found: Record, version: Version | None) -> dict[str, object]:
+def _about(found: Record, version: Version | None, spoken: list[Talk]) -> dict[str, object]:
     return {
         "record": found,
         "title": wording.title_of(found),
         "version": version,
-        "versions": found.versions.order_by("-number"),
         "is_shown": version is not None and version.pk == found.current_version_id,
-        "speakers": _speakers(version) if version else [],
-        "marks": [(wording.clock(mark.at_ms), mark.note) for mark in found.marks.all()],
+        "speakers": _speakers(spoken),
+        "names": queries.names_used_by(found.owner_id),
         "facts": _facts(found, version),
         "day": wording.day(found.started_at),
         "language": wording.language((version.language if version else "") or found.language),
-        "formats": NAMES,
+        "formats": QUICK,
+        "has_panels": version is not None and version.kind in results.MADE_OF_RESULTS,
     }
 
 
-def _single_keys(request: HttpRequest) -> bool:
-    preferences = getattr(person(request), "preferences", None)
-    return preferences is None or preferences.single_keys
+def _sought(request: HttpRequest, found: Record) -> dict[str, object]:
+    """For a record opened from a search: the moment to go to, and every moment of it that answers."""
+    at = request.GET.get("at", "")
+    if not at.isdecimal() or len(at) > 12:
+        return {}
+    query, moments = search.parse(request.GET.get("q", "")), []
+    if query.has_words:
+        try:
+            ids = search.moments(query, owner_id=person(request).pk, record_id=found.pk, most=MOST_MOMENTS)
+            moments = queries.beginnings(ids)
+        except search.TooBroad:
+            pass  # the moment itself is shown
+    return {"at": int(at), "moments": moments}
 
 
-def _speakers(version: Version) -> list[dict[str, object]]:
-    spoken = queries.talk_time(version.pk)
-    total = sum(ms for _, ms in spoken) or 1
-    voices = voices_of((speaker.label, str(speaker)) for speaker, _ in spoken).values()
-    return [{"voice": voice, "percent": round(ms * 100 / total)} for voice, (_, ms) in zip(voices, spoken, strict=True)]
+def _speakers(spoken: list[Talk]) -> list[dict[str, object]]:
+    """Who speaks, with the share of the talk (`from` and `share` in per cent of the bar) and where to hear them."""
+    total = sum(talk.spoken_ms for talk in spoken) or 1
+    voices = voices_of((talk.speaker.label, str(talk.speaker)) for talk in spoken).values()
+    found: list[dict[str, object]] = []
+    done = 0
+    for voice, (speaker, ms, sample) in zip(voices, spoken, strict=True):
+        found.append(
+            {
+                "pk": speaker.pk, "voice": voice, "named": speaker.name, "percent": round(ms * 100 / total),
+                "from": done * 100 / total, "share": max(ms * 100 / total - 0.6, 0.4),
+                "sample_ms": sample, "sample": wording.clock(sample),
+            }
+        )  # fmt: skip
+        done += ms
+    return found
 
 
 def _facts(found: Record, version: Version | None) -> list[tuple[str, str]]:
@@ -71,31 +108,46 @@ def _facts(found: Record, version: Version | None) -> list[tuple[str, str]]:
     return facts
 
 
-def _state(found: Record, version: Version | None) -> dict[str, object]:
-    recording = Recording.objects.filter(record=found).first()
+def _state(found: Record, version: Version | None, versions: Sequence[Version] | None = None) -> dict[str, object]:
+    """`found` as `record_for_page` finds it; `versions`: all there are, the newest first."""
+    known = list(found.versions.order_by("-number")[:1]) if versions is None else versions
+    recording = getattr(found, "recording", None)
     edited = queries.is_edited(found.pk)
     state = wording.state_of(found, found.jobs.order_by("id"), edited=edited, now=timezone.now())
     return {
         "record": found,
         "title": wording.title_of(found),
         "state": state,
+        "is_edited": edited,
         "recording": recording,
         "length": wording.clock(found.duration_ms),
         "seconds": found.duration_ms // 1000,
         "size": wording.megabytes(recording.size) if recording else "",
         "version": version,
-        "newer": found.current_version if version and found.current_version_id != version.pk else None,
+        "newer": found.current_version if version is None or found.current_version_id != version.pk else None,
+        "versions": known,
+        "beside": _beside(found, version, next(iter(known), None)),
     }
+
+
+def _beside(found: Record, version: Version | None, newest: Version | None) -> Version | None:
+    """What came of transcribing again today, where it does not stand in the place of corrected text."""
+    if version is None or version.pk != found.current_version_id:
+        return None
+    if newest is None or newest.number <= version.number or newest.kind != Version.Kind.RETRANSCRIBED:
+        return None
+    return newest if timezone.now() - newest.created_at < TOLD_FOR else None
 
 
 @require_safe
 @login_required
 def state(request: HttpRequest, record_id: uuid.UUID) -> HttpResponse:
     """How the record stands: the line on its page, or its row in the list. Asked for again while it changes."""
-    found = record_of(request, record_id)
     if request.GET.get("as") == "card":
-        return _row(request, found)
-    return render(request, "transcripts/_state.html", _state(found, version_of(request, found)) | _asked(request))
+        return _row(request, record_of(request, record_id))
+    found = record_for_page(request, record_id)
+    read = version_of(request, found) if "version" in request.GET else None
+    return render(request, "transcripts/_state.html", _state(found, read) | _asked(request))
 
 
 def _asked(request: HttpRequest) -> dict[str, object]:
@@ -156,9 +208,9 @@ def retry(request: HttpRequest, record_id: uuid.UUID) -> HttpResponse:
     jobs.retry(record_id=found.pk)
     if not request.headers.get("HX-Request"):
         return redirect("record", found.pk)
-    found.refresh_from_db()
     if request.POST.get("as") == "card":
         return _row(request, found)
+    found = record_for_page(request, record_id)
     return render(request, "transcripts/_state.html", _state(found, found.current_version) | _asked(request))
 
 

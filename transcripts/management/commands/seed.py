@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import av
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand
 from django.utils import timezone
 
+from memweb.accounts.management.people import person_named
 from memweb.accounts.models import User
 from memweb.speech import frames
 from memweb.speech import transcript as speech
-from transcripts import jobs, recordings, services
+from transcripts import jobs, recordings, seeding, services
 from transcripts.models import Job, Record, Version
 
 TALK = [
@@ -57,19 +58,20 @@ class Command(BaseCommand):
     help = "Adds demo records: a talk of three, dictations, one that failed, one that was not finished."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--user", default="", help="whose library; the first user's, if not given")
+        parser.add_argument("--user", default="", help="whose library (default: the owner's)")
         parser.add_argument("--many", type=int, default=0, help="so many short records more")
+        parser.add_argument("--each", type=int, default=1, help="segments in each of those")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        users = User.objects.order_by("pk")
-        owner = (users.filter(username=options["user"]) if options["user"] else users).first()
-        if owner is None:
-            raise CommandError("There is no such user yet. Start memweb once, then seed.")
-        for record in _records(owner, options["many"]):
+        owner = person_named(options["user"])
+        for record in _records(owner):
             self.stdout.write(f"/transcripts/{record.pk}/ {record.title}")
+        if options["many"]:
+            seeding.many(owner_id=owner.pk, records=options["many"], each=options["each"])
+            self.stdout.write(f"{options['many']:,} more, of {options['each']:,} segments each")
 
 
-def _records(owner: User, many: int) -> Iterator[Record]:
+def _records(owner: User) -> Iterator[Record]:
     yield _talk(owner)
     yield _dictation(owner, "Tuesday stand-up", NOTES, days=1)
     yield _dictation(owner, "Letter to the council about the footbridge", LETTER, days=3)
@@ -78,8 +80,6 @@ def _records(owner: User, many: int) -> Iterator[Record]:
     tale = _tale(owner)
     if tale is not None:
         yield tale
-    for number in range(many):
-        yield _dictation(owner, f"Note {number + 1}", [f"This is note number {number + 1}."], days=5 + number)
 
 
 def _dictation(

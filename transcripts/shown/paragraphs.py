@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
+from types import MappingProxyType
 
 from memweb.speech import text
 from memweb.speech.transcript import Segment, Word
-from transcripts.wording import clock
+from transcripts.shown.wording import clock
 
 UNSURE = 0.5
 """Words of less confidence than this are marked."""
@@ -35,6 +38,8 @@ class Line:
     text: str
     words: str
     """Where its words are, packed for the player: see `packed`."""
+    revision: int = 0
+    """How often a person changed it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,25 +52,38 @@ class Turn:
     lines: list[Line]
 
 
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Where the sound of a stream is missing."""
+
+    at_ms: int
+    said: str
+
+
 NOBODY = Voice()
 
 
-def turns(segments: Iterable[Segment], *, voices: Mapping[str, Voice]) -> list[Turn]:
-    """Segments in order as paragraphs; `voices` by speaker label."""
+def turns(
+    segments: Iterable[Segment], *, voices: Mapping[str, Voice], revisions: Mapping[str, int] = MappingProxyType({}),
+    gaps: Sequence[Gap] = (),
+) -> list[Turn]:  # fmt: skip
+    """Segments in order as paragraphs, none across a gap; `voices` by speaker label, `revisions` by segment key."""
+    missing = [gap.at_ms for gap in gaps]
     return [
-        Turn(found.start_ms, clock(found.start_ms), voices.get(found.speaker or "", NOBODY), list(_lines(found)))
-        for found in text.paragraphs(segments)
+        Turn(found.start_ms, clock(found.start_ms), voices.get(found.speaker or "", NOBODY), lines)
+        for _, between in groupby(segments, lambda segment: bisect_right(missing, segment.start_ms))
+        for found in text.paragraphs(between)
+        if (lines := list(_lines(found, revisions)))
     ]
 
 
-def _lines(paragraph: text.Paragraph) -> Iterator[Line]:
+def _lines(paragraph: text.Paragraph, revisions: Mapping[str, int]) -> Iterator[Line]:
     before = ""
     for segment in paragraph.segments:
         said = text.line(segment.text)
-        joined = text.join((before, said), paragraph.segments[0].language)
-        shown = joined[len(joined) - len(said) :]
-        glue = joined[len(before) : len(joined) - len(said)]
-        yield Line(segment.key, segment.start_ms, segment.end_ms, glue, shown, packed(segment, shown))
+        glue, shown = text.joint(before, said, paragraph.segments[0].language)
+        words, revision = packed(segment, shown), revisions.get(segment.key, 0)
+        yield Line(segment.key, segment.start_ms, segment.end_ms, glue, shown, words, revision)
         before = said
 
 

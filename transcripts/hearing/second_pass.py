@@ -13,6 +13,7 @@ from django.db import transaction
 from memweb.engines import errors as engines
 from memweb.speech import transcript as speech
 from transcripts import jobs, queries, services
+from transcripts.editor import carrying
 from transcripts.errors import LibraryError, Useless
 from transcripts.jobs import Lease
 from transcripts.models import Record, Recording, Version
@@ -76,4 +77,6 @@ def _keep(lease: Lease, heard: Recording, segments: Sequence[speech.Segment]) ->
     )
     if segments and not queries.is_edited(record.pk):
         services.show_version(record_id=record.pk, number=version.number)
+    elif segments and record.current_version is not None:
+        carrying.carry_over(source=record.current_version, target=version)
     jobs.complete(job=job)

@@ -1,0 +1,1 @@
+"""What gateways tell by themselves: addresses, what came in, what it becomes."""

@@ -1,0 +1,108 @@
+"""Corrections across versions: carried over a new one, compared word by word, taken over by the paragraph."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from django.db import transaction
+
+from memweb.speech import carrying, comparing
+from memweb.speech import transcript as speech
+from transcripts.editor import editing
+from transcripts.models import Edit, Speaker, Version
+from transcripts.values import segment_value, word_row, word_value
+
+MOST_UNPLACED = 500
+
+
+@transaction.atomic
+def carry_over(*, source: Version, target: Version, speakers_follow: bool = False) -> carrying.Carried:
+    """Make the corrections of one version in another. What found no place is kept with it, to be shown.
+
+    `speakers_follow`: a pass over the target will tell its speakers, so that only those a person assigned go over.
+    """
+    current = [segment_value(row) for row in source.segments.shown()]
+    reading = [segment_value(row) for row in target.segments.shown()]
+    changes = carrying.corrections(original_of(source), current)
+    if target.edits.exists():
+        changes = carrying.not_made(changes, carrying.corrections(original_of(target), reading))
+    carried = carrying.carry(changes, reading)
+    segments = carrying.with_speakers(carried.segments, _assigned(source, current, reading, speakers_follow))
+    after = {new.key: _fields(old, new) for old, new in zip(reading, segments, strict=True) if new != old}
+    editing.change(version=target, kind=Edit.Kind.CARRIED, after=after, user_id=None)
+    target.unplaced = [
+        [change.start_ms, change.end_ms, " ".join(change.before), change.after]
+        for change in carried.unplaced[:MOST_UNPLACED]
+    ]
+    target.save(update_fields=["unplaced"])
+    return replace(carried, segments=segments)
+
+
+def original_of(version: Version) -> list[speech.Segment]:
+    """What the engine or provider gave, before anybody changed it: the journal read backwards."""
+    rows = {row.key: editing.fields_of(row) for row in version.segments.select_related("speaker")}
+    for edit in Edit.objects.filter(version=version).order_by("-id"):
+        before, _ = editing.sides(edit)
+        for key, fields in before.items():
+            if fields is None:
+                rows.pop(key, None)
+            else:
+                rows[key] = rows.get(key, {}) | fields
+    kept = [(key, fields) for key, fields in rows.items() if not fields["removed"]]
+    kept.sort(key=lambda pair: (pair[1]["start_ms"], pair[1]["order"]))
+    return [_value(key, fields) for key, fields in kept]
+
+
+def compared(left: Version, right: Version) -> list[comparing.Row]:
+    """Two versions side by side, a row for each paragraph of the right one."""
+    return comparing.rows(
+        [segment_value(row) for row in left.segments.shown()], [segment_value(row) for row in right.segments.shown()]
+    )
+
+
+@transaction.atomic
+def take_paragraph(
+    *, source: Version, target: Version, source_keys: Sequence[str], keys: Sequence[str], user_id: int | None
+) -> Edit | None:
+    """Put the words of some segments of one version in the place of some of another. Raises Conflict, Refused."""
+    said = [segment_value(row) for row in source.segments.shown().filter(key__in=source_keys)]
+    rows = target.segments.shown().filter(key__in=keys)
+    revisions = {row.key: row.revision for row in rows}
+    text = comparing.text_of(said)
+    return editing.rewrite(
+        version=target, keys=list(revisions), revisions=list(revisions.values()), text=text, user_id=user_id
+    )
+
+
+def _assigned(
+    source: Version, current: Sequence[speech.Segment], reading: Sequence[speech.Segment], speakers_follow: bool
+) -> list[speech.Segment]:
+    """Whose voice is known better here than in the new reading: all of them where it tells none apart."""
+    if not speakers_follow and not any(segment.speaker for segment in reading):
+        return [segment for segment in current if segment.speaker]
+    kinds = [Edit.Kind.SPEAKER, Edit.Kind.MERGED]
+    touched: set[str] = set()
+    for edit in Edit.objects.filter(version=source, kind__in=kinds):
+        touched |= {key for key, fields in editing.sides(edit)[1].items() if fields and "speaker" in fields}
+    return [segment for segment in current if segment.key in touched]
+
+
+def _fields(old: speech.Segment, new: speech.Segment) -> editing.Fields:
+    fields: dict[str, Any] = {}
+    if new.text != old.text:
+        fields = {"text": new.text, "words": [word_row(word) for word in new.words], "removed": not new.text}
+    return fields | ({"speaker": new.speaker} if new.speaker != old.speaker else {})
+
+
+def _value(key: str, fields: editing.Fields) -> speech.Segment:
+    return speech.Segment(
+        key, fields["start_ms"], fields["end_ms"], fields["text"], tuple(map(word_value, fields["words"])),
+        fields["speaker"], fields["channel"], fields["language"] or None, fields["opens"],
+    )  # fmt: skip
+
+
+def names_of(version: Version) -> dict[str, str]:
+    """By label: how the speakers of this version's record are called."""
+    return {speaker.label: str(speaker) for speaker in Speaker.objects.filter(record_id=version.record_id)}

@@ -1,0 +1,59 @@
+"""A query's filters on whole records: what the index of moments cannot tell, or what a list without words asks."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import date, datetime, time
+
+from django.db.models import Exists, OuterRef, Q
+from django.utils import timezone
+
+from transcripts.queries import RecordQuerySet
+from transcripts.search._find import MOST_TITLES, titled
+from transcripts.search._query import Query, term
+
+
+def records_of(query: Query, records: RecordQuerySet, *, owner_id: int) -> list[uuid.UUID] | None:
+    """The records to look in for moments; None for all: it names neither title nor tag. Raises TooBroad."""
+    if not query.titles and not query.tags:
+        return None
+    return list(_named(query, records, owner_id).order_by().values_list("pk", flat=True))
+
+
+def restrict(query: Query, records: RecordQuerySet, *, owner_id: int) -> RecordQuerySet:
+    """Those of the owner's records that pass all filters of a query. Raises TooBroad."""
+    records = _named(query, records, owner_id)
+    if query.languages:
+        asked = Q()
+        for code in query.languages:
+            asked |= Q(language__istartswith=code.split("-")[0])
+        records = records.filter(asked)
+    if query.sources:
+        records = records.filter(source__in=query.sources)
+    if query.since:
+        records = records.filter(started_at__gte=_begins(query.since))
+    if query.until:
+        records = records.filter(started_at__lt=_begins(query.until))
+    return _spoken_by(query, records) if query.names else records
+
+
+def _named(query: Query, records: RecordQuerySet, owner_id: int) -> RecordQuerySet:
+    for title in query.titles:
+        words = [(found,) for word in title.split() if (found := term(word))]
+        records = records.filter(pk__in=titled(words, owner_id=owner_id, most=MOST_TITLES))
+    for tag in query.tags:
+        records = records.filter(tags__name__iexact=tag)
+    return records
+
+
+def _spoken_by(query: Query, records: RecordQuerySet) -> RecordQuerySet:
+    from transcripts.models import Speaker
+
+    asked = Q()
+    for name in query.names:
+        asked |= Q(name__icontains=name) | Q(name="", label__icontains=name)
+    return records.filter(Exists(Speaker.objects.filter(asked, record_id=OuterRef("pk"))))
+
+
+def _begins(day: date) -> datetime:
+    return timezone.make_aware(datetime.combine(day, time.min))

@@ -1,0 +1,1 @@
+"""What pages show: rows, paragraphs, words for states, places to go on from."""

@@ -1,0 +1,194 @@
+"""What the library says: lengths, days, languages and states, in words. Pure, save for the time zone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from decimal import Decimal
+
+from django.conf.locale import LANG_INFO
+from django.utils import timezone
+
+from transcripts.models import Job, Record
+from transcripts.services import ATTENDED
+
+WORKING = (Job.Status.QUEUED, Job.Status.RUNNING, Job.Status.AWAITING)
+LEFT_OPEN = "This dictation was not finished. What was said is safe: continue it, or finish it."
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """How a record stands: words, how they look, and what may follow."""
+
+    words: str
+    look: str = "done"
+    """live, bad, done, or empty: work going on."""
+    percent: int | None = None
+    reason: str = ""
+    can_retry: bool = False
+    can_continue: bool = False
+    can_cancel: bool = False
+    left: str = ""
+    """About how long it will take, once that can be told."""
+    changes: bool = False
+    """Whether it changes without the person: then the page asks again."""
+
+
+def state_of(record: Record, jobs: Iterable[Job], *, edited: bool, now: datetime) -> State:
+    """The state of a record with these jobs, oldest first."""
+    latest = {job.kind: job for job in jobs}
+    if record.status == Record.Status.LIVE:
+        if record.last_heard_at and now - record.last_heard_at < ATTENDED:
+            return State("Live", "live", can_continue=record.source == Record.Source.DICTATION, changes=True)
+        if record.source == Record.Source.STREAM:
+            return State("Live, nothing heard just now", "live", changes=True)
+        return State("Not finished", "bad", reason=LEFT_OPEN, can_continue=True)
+    if record.status == Record.Status.FINISHING and record.source != Record.Source.DICTATION:
+        return _coming(latest, now)
+    if record.status == Record.Status.FINISHING:
+        seal = latest.get(Job.Kind.SEAL)
+        return State("Finishing", "", reason=seal.reason if seal else "", changes=True)
+    if record.status == Record.Status.FAILED:
+        return State(_failed(latest), "bad", reason=record.status_reason, can_retry=True)
+    again = latest.get(Job.Kind.TRANSCRIBE)
+    if again and again.status in WORKING:
+        return _transcribing(again, now)
+    speakers = latest.get(Job.Kind.SPEAKERS)
+    if speakers and speakers.status not in (Job.Status.DONE, Job.Status.CANCELLED):
+        return _speakers(speakers, edited=edited)
+    if again and again.status == Job.Status.FAILED:
+        return State(_settled(edited), reason=f"Not transcribed again: {again.reason}", can_retry=True)
+    state = _ready(latest.get(Job.Kind.SECOND_PASS), edited=edited)
+    return replace(state, reason=record.status_reason) if record.status_reason and not state.reason else state
+
+
+def _coming(latest: dict[str, Job], now: datetime) -> State:
+    """A file or a stream's recording on its way to be text."""
+    job = latest.get(Job.Kind.TRANSCRIBE)
+    if job is not None:
+        return _transcribing(job, now)
+    prepare = latest.get(Job.Kind.PREPARE)
+    if prepare is None or prepare.status != Job.Status.RUNNING:
+        return State("Waiting", "", reason=prepare.reason if prepare else "", changes=True, can_cancel=True)
+    done = prepare.progress or None
+    words = f"Reading the file{f' {done} %' if done else ''}"
+    return State(words, "", percent=done, reason=prepare.reason, changes=True, can_cancel=True)
+
+
+def _transcribing(job: Job, now: datetime) -> State:
+    doing = State("Transcribing", "", reason=job.reason, changes=True, can_cancel=True)
+    if job.status == Job.Status.AWAITING:
+        return replace(doing, reason="The gateway works on it and will call back.")
+    if job.status == Job.Status.QUEUED or (job.task_id and job.begun_at is None):
+        ahead = Job.objects.ahead_of(job).count()
+        return replace(doing, words=f"Waiting, {ahead} ahead" if ahead else "Waiting")
+    if not job.asset_id:
+        return replace(doing, words="Handing over")
+    if not job.progress:
+        return doing
+    words = f"Transcribing {job.progress} %"
+    return replace(doing, words=words, percent=job.progress, left=_left(job, now))
+
+
+def _left(job: Job, now: datetime) -> str:
+    """Not before a twentieth is done: until then it would be a guess."""
+    if job.progress < 5 or job.begun_at is None:
+        return ""
+    seconds = (now - job.begun_at).total_seconds() * (100 - job.progress) / job.progress
+    return f"about {max(round(seconds / 60), 1)} min left" if seconds > 50 else "less than a minute left"
+
+
+def _speakers(job: Job, *, edited: bool) -> State:
+    if job.status == Job.Status.FAILED:
+        return State(_settled(edited), reason=f"Speakers are not told apart: {job.reason}", can_retry=True)
+    percent = job.progress or None
+    words = f"Telling speakers apart{f' {percent} %' if percent else ''}"
+    return State(words, "", percent=percent, reason=job.reason, changes=True, can_cancel=True)
+
+
+def _failed(latest: dict[str, Job]) -> str:
+    """Where it stopped, in a few words."""
+    job = next((latest[kind] for kind in (Job.Kind.TRANSCRIBE, Job.Kind.PREPARE) if kind in latest), None)
+    if job is None:
+        return "Failed while saving"
+    if job.status == Job.Status.CANCELLED:
+        return f"Stopped at {job.progress} %" if job.progress else "Stopped"
+    return "Failed while reading" if job.kind == Job.Kind.PREPARE else "Failed while transcribing"
+
+
+def _settled(edited: bool) -> str:
+    return "Ready, edited" if edited else "Ready"
+
+
+def _ready(second: Job | None, *, edited: bool) -> State:
+    if second and second.status == Job.Status.RUNNING:
+        return State(f"Second pass {second.progress} %", "", percent=second.progress, changes=True, can_cancel=True)
+    if second and second.status == Job.Status.QUEUED:
+        return State("Waiting for the second pass", "", reason=second.reason, changes=True, can_cancel=True)
+    ready = _settled(edited)
+    if second and second.status == Job.Status.FAILED:
+        return State(ready, "done", reason=f"No second pass: {second.reason}", can_retry=True)
+    return State(ready)
+
+
+def clock(ms: int) -> str:
+    """0:07, 13:17, 1:02:15."""
+    seconds = max(ms, 0) // 1000
+    hours, minutes = divmod(seconds // 60, 60)
+    return f"{hours}:{minutes:02}:{seconds % 60:02}" if hours else f"{minutes}:{seconds % 60:02}"
+
+
+def title_of(record: Record) -> str:
+    """Its title, or what stands in for one."""
+    return record.title or f"{record.get_source_display()}, {moment(record.started_at)}"
+
+
+def day(when: datetime) -> str:
+    """18 November 2026."""
+    local = timezone.localtime(when)
+    return f"{local.day} {local:%B %Y}"
+
+
+def moment(when: datetime) -> str:
+    """18 Nov, 14:05."""
+    local = timezone.localtime(when)
+    return f"{local.day} {local:%b}, {local:%H:%M}"
+
+
+def shelf_of(when: datetime, now: datetime) -> str:
+    """The heading a settled record stands under: Today, Yesterday, This week, then its month."""
+    local, today = timezone.localtime(when), timezone.localtime(now)
+    days = (today.date() - local.date()).days
+    if days <= 1:
+        return "Yesterday" if days == 1 else "Today"
+    return "This week" if days <= today.weekday() else f"{local:%B %Y}"
+
+
+def language(code: str) -> str:
+    """English for en; the code itself where it has no name here; nothing for none."""
+    known = LANG_INFO.get(code.lower()) or LANG_INFO.get(code.lower().split("-")[0]) or {}
+    return str(known.get("name", code))
+
+
+def megabytes(size: int) -> str:
+    """31 kB, 3.4 MB, 412 MB, 1.2 GB."""
+    if size < 100_000:
+        return f"{max(round(size / 1e3), 1)} kB"
+    if size < 999_500_000:
+        return f"{size / 1e6:.{0 if size >= 99_950_000 else 1}f} MB"
+    return f"{size / 1e9:.1f} GB"
+
+
+def dollars(amount: Decimal) -> str:
+    """about $1.20, less than $0.01: a price that is not yet a bill."""
+    return f"about ${amount:.2f}" if amount >= Decimal("0.01") else "less than $0.01"
+
+
+def spell(ms: int) -> str:
+    """96 hours, 1 hour, 12 minutes, 40 seconds: how much there is, roughly."""
+    for unit, size in (("hour", 3_600_000), ("minute", 60_000), ("second", 1000)):
+        count = ms // size
+        if count:
+            return f"{count} {unit}{'' if count == 1 else 's'}"
+    return "0 seconds"

@@ -1,0 +1,137 @@
+"""Streams on the air: start one by its address, see it, stop it."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import timedelta
+from urllib.parse import urlsplit
+
+from django import forms
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from memweb.accounts.choices import DETECT, LANGUAGES, PROVIDERS
+from memweb.speech import meter
+from transcripts import streaming
+from transcripts.callbacks import hooks
+from transcripts.errors import LibraryError
+from transcripts.files import asked
+from transcripts.models import Job, Record
+from transcripts.shown import wording
+from transcripts.views.lookup import person, record_of
+
+SCHEMES = ("rtmp", "rtmps", "rtsp", "rtsps", "http", "https")
+LAST_WORDS = 3
+SILENT = timedelta(seconds=15)
+
+
+class StreamForm(forms.Form):
+    """What a stream needs."""
+
+    address = forms.CharField(max_length=2000, strip=True)
+    title = forms.CharField(max_length=300, required=False)
+    provider = forms.ChoiceField(choices=PROVIDERS)
+    language = forms.ChoiceField(choices=[DETECT, *LANGUAGES], required=False)
+    minutes = forms.IntegerField(min_value=1, max_value=24 * 60, required=False)
+
+    def clean_address(self) -> str:
+        address = str(self.cleaned_data["address"])
+        try:
+            split = urlsplit(address)
+        except ValueError:
+            split = urlsplit("")
+        if split.scheme not in SCHEMES or not split.hostname:
+            raise forms.ValidationError("Paste a whole address that begins with rtmp, rtsp, http or https.")
+        return address
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@login_required
+def streams(request: HttpRequest) -> HttpResponse:
+    """The page of streams; a POST starts one and leads to its record."""
+    if request.method != "POST":
+        return _page(request, StreamForm(initial={"provider": PROVIDERS[0][0]}))
+    form = StreamForm(request.POST)
+    if not form.is_valid():
+        return _page(request, form, status=422)
+    given = form.cleaned_data
+    try:
+        record = streaming.start(
+            user=person(request), address=given["address"], provider=given["provider"], language=given["language"],
+            title=given["title"], minutes=given["minutes"] or 0,
+        )  # fmt: skip
+    except LibraryError as error:
+        form.add_error("address", str(error))
+        return _page(request, form, status=422)
+    return redirect("record", record.pk)
+
+
+@require_safe
+@login_required
+def air(request: HttpRequest) -> HttpResponse:
+    """The streams on the air, for the page that shows them."""
+    return render(request, "transcripts/_air.html", {"streams": _on_air(request)})
+
+
+@require_POST
+@login_required
+def stop(request: HttpRequest, record_id: uuid.UUID) -> HttpResponse:
+    """Stop a stream of one's own."""
+    record = record_of(request, record_id)
+    try:
+        streaming.stop(record=record)
+    except LibraryError as error:
+        messages.error(request, str(error))
+    else:
+        messages.success(request, "Stopping. The last words follow in a moment.")
+    return redirect("streams")
+
+
+def _page(request: HttpRequest, form: StreamForm, *, status: int = 200) -> HttpResponse:
+    gateway = asked.gateway_of(person(request))
+    context = {
+        "form": form, "providers": PROVIDERS, "languages": [DETECT, *LANGUAGES], "built_in": gateway.built_in,
+        "hook": hooks.address_of(person(request)), "out_of_reach": hooks.is_out_of_reach(gateway),
+        "streams": _on_air(request),
+    }  # fmt: skip
+    return render(request, "transcripts/streams.html", context, status=status)
+
+
+def _on_air(request: HttpRequest) -> list[dict[str, object]]:
+    records = Record.objects.visible_to(person(request)).filter(source=Record.Source.STREAM, status=Record.Status.LIVE)
+    records = records.order_by("-started_at").select_related("current_version").prefetch_related("jobs")
+    return [_shown(record) for record in records]
+
+
+def _shown(record: Record) -> dict[str, object]:
+    mine = [job for job in record.jobs.all() if job.kind == Job.Kind.STREAM]  # as they were fetched for all at once
+    job = max(mine, key=lambda one: one.pk, default=None)
+    options = job.options if job else {}
+    said = list(record.current_version.segments.shown().reverse()[:LAST_WORDS]) if record.current_version else []
+    gaps = record.marks.filter(is_gap=True, at_ms__gte=said[-1].start_ms if said else 0)
+    words = sorted([*((row.start_ms, row.text, False) for row in said), *((gap.at_ms, gap.note, True) for gap in gaps)])
+    return {
+        "record": record, "title": wording.title_of(record), "address": options.get("address", ""),
+        "clock": wording.clock(record.duration_ms), "words": words, "silent": _silent_for(record),
+        "provider": dict(PROVIDERS).get(record.provider, record.provider), "until": options.get("until", ""),
+        "cost": _cost(record), "url": reverse("record", args=[record.pk]),
+    }  # fmt: skip
+
+
+def _silent_for(record: Record) -> str:
+    """How long the gateway has told nothing, once that is worth a word: the source may be away, or nobody speaks."""
+    silence = timezone.now() - (record.last_heard_at or record.started_at)
+    return wording.clock(int(silence.total_seconds() * 1000)) if silence > SILENT else ""
+
+
+def _cost(record: Record) -> str:
+    """What it has cost so far at a hosted gateway; empty on this machine."""
+    rate = meter.RATES.get(record.provider)
+    if not record.gateway or rate is None:
+        return ""
+    return f"${meter.cost(meter.units_of(record.duration_ms), rate):.2f} so far, ${rate} an hour"

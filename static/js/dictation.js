@@ -62,7 +62,7 @@ class Page {
   act(action) {
     const { recorder } = this;
     const acts = {
-      record: () => (recorder.isActive ? recorder.finish() : this.#start()),
+      record: () => (recorder.isActive || recorder.isOpening ? recorder.finish() : this.#start()),
       toggle: () => (recorder.isActive ? this.#togglePause() : this.#start()),
       pause: () => this.#togglePause(),
       finish: () => recorder.finish(),
@@ -71,7 +71,7 @@ class Page {
       undo: () => recorder.undo(),
       redo: () => recorder.redo(),
       mark: () => this.#mark(),
-      ask: () => recorder.isActive && $('ask').showModal(),
+      ask: () => recorder.isActive && this.#ask(),
       keys: () => $('keys').showModal(),
       help: () => this.#help(),
       options: () => $('options').showPopover(),
@@ -103,6 +103,11 @@ class Page {
     this.view.notice('Copied what is settled so far.');
   }
 
+  #ask() {
+    $('ask').returnValue = ''; // Esc leaves it as it was, and would give the last answer again
+    $('ask').showModal();
+  }
+
   #help() {
     const code = this.recorder.facts.problem?.code;
     for (const part of document.querySelectorAll('[data-help]')) part.hidden = part.dataset.help !== code;
@@ -130,6 +135,11 @@ class Page {
     keys.checked = this.choices.all.singleKeys;
     keys.addEventListener('change', () => this.choices.keep('singleKeys', keys.checked));
     $('title').addEventListener('change', () => this.recorder.rename($('title').value));
+    $('audience').addEventListener('click', () => {
+      $('options').hidePopover();
+      $('audience').href = `/transcripts/${this.recorder.sid}/shares/`; // read when the click has come up to the document
+    });
+    $('audience').addEventListener('mem-nosheet', () => this.view.notice('Your first words are not on the server yet. Try again in a moment.'));
     $('ask').addEventListener('close', () => this.act($('ask').returnValue));
     const buttons = { start: 'record', pause: 'pause', undo: 'undo', mark: 'mark', copy: 'copy' };
     for (const [id, action] of Object.entries(buttons)) $(id).addEventListener('click', () => this.act(action));

@@ -1,3 +1,5 @@
+import { trouble } from './trouble.js';
+
 /** A notice goes when it is dismissed. It never goes by itself: some people read slowly. */
 class Notice extends HTMLElement {
   #dismiss = (event) => {
@@ -14,3 +16,30 @@ class Notice extends HTMLElement {
 }
 
 customElements.define('mem-notice', Notice);
+
+/** One notice for all that fails: the latest. Made anew, so that it is read out again. @param {string} words @param {string} link */
+function warn(words, link) {
+  document.getElementById('trouble')?.remove();
+  const made = Object.assign(document.createElement('mem-notice'), { id: 'trouble', className: 'notice error' });
+  made.append(Object.assign(document.createElement('p'), { textContent: words }));
+  // Without what follows the #, else the page would not be loaded.
+  const here = location.pathname + location.search;
+  if (link) made.append(Object.assign(document.createElement('a'), { className: 'link', href: here, textContent: link }));
+  const close = Object.assign(document.createElement('button'), { type: 'button', className: 'link', textContent: 'Dismiss' });
+  close.dataset.dismiss = '';
+  made.append(close);
+  document.getElementById('notices')?.append(made);
+}
+
+/** @param {Event} event */
+function failed(event) {
+  const { requestConfig, xhr } = /** @type {CustomEvent} */ (event).detail;
+  const { words, link } = trouble(requestConfig, xhr.status);
+  if (!words) return;
+  const box = requestConfig.triggeringEvent?.target;
+  // A switch shows what is saved: it goes back.
+  if (requestConfig.verb !== 'get' && box?.matches?.('[type=checkbox]')) box.checked = !box.checked;
+  warn(words, link);
+}
+
+for (const name of ['htmx:sendError', 'htmx:timeout', 'htmx:responseError']) document.addEventListener(name, failed);

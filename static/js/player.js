@@ -1,6 +1,7 @@
 // @ts-check
 /** The player of a record: sound, position and text in one step. */
 import { Choices } from './choices.js';
+import { endOf, startOf } from './paragraphs.js';
 import './reading.js';
 import { focusOf } from './shortcuts.js';
 import { Sound, asked, otherRate, spoken } from './sound.js';
@@ -8,6 +9,7 @@ import { Waveform } from './waveform.js';
 import { clock } from './words.js';
 
 const BACK = 5;
+const AGAIN = 15;
 const FAR = 30;
 const CHANGES = ['play', 'pause', 'seeking', 'durationchange', 'ratechange', 'ended'];
 const SCROLLING = new Set(['PageUp', 'PageDown', 'ArrowUp', 'ArrowDown']);
@@ -23,7 +25,7 @@ class Dial {
     this.sound = sound;
     this.scrub = this.find('.scrub');
     this.wave = new Waveform(/** @type {HTMLCanvasElement} */ (this.find('canvas')));
-    this.wave.load(root.dataset.peaks ?? '');
+    this.wave.load(root.dataset.peaks ?? '', root.dataset.voices ?? '');
   }
 
   show() {
@@ -104,11 +106,11 @@ class Hands {
 
   /** @param {KeyboardEvent} event */
   #key = (event) => {
-    const { field, button, dialog } = focusOf(document.activeElement);
-    if (event.ctrlKey || event.metaKey || event.altKey || field || dialog || event.isComposing) return;
+    const focus = focusOf(document.activeElement);
+    if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing || focus.field || focus.dialog) return;
     const slides = document.activeElement === this.player.dial.scrub;
     if (SCROLLING.has(event.key) && !slides) this.player.wander();
-    const single = this.singleKeys && !(button && event.key === ' ') ? KEYS[event.key.toLowerCase()] : undefined;
+    const single = this.singleKeys && !(focus.button && event.key === ' ') ? KEYS[event.key.toLowerCase()] : undefined;
     const does = (slides && SLIDING[event.key]) || single;
     if (!does) return;
     event.preventDefault();
@@ -119,6 +121,7 @@ class Hands {
 class Player extends HTMLElement {
   #over = new AbortController();
   #drawing = 0;
+  /** Seconds between which it plays again and again. @type {[number, number] | null} */ loop = null;
 
   connectedCallback() {
     const [audio, text] = [this.querySelector('audio'), document.querySelector('mem-text')];
@@ -132,7 +135,11 @@ class Player extends HTMLElement {
     document.addEventListener('htmx:load', this.#more, until);
     addEventListener('hashchange', this.#jump, until);
     new Hands(this).listen(text, until);
-    this.#jump();
+    this.place = new Place(audio);
+    audio.addEventListener('pause', () => this.place.keep(), until);
+    addEventListener('pagehide', () => this.place.keep(), until);
+    controls(this);
+    if (!this.#jump()) this.sound.seek(this.place.kept);
     this.#step();
   }
 
@@ -145,6 +152,7 @@ class Player extends HTMLElement {
   #step = () => {
     cancelAnimationFrame(this.#drawing);
     const { now, paused } = this.sound;
+    if (this.loop && !paused && now >= this.loop[1]) this.sound.seek(this.loop[0]);
     this.reader.mark(now * 1000);
     this.dial.show();
     this.dial.find('[data-do=follow]').hidden = this.reader.following;
@@ -152,10 +160,9 @@ class Player extends HTMLElement {
     if (!paused) this.#drawing = requestAnimationFrame(this.#step);
   };
 
-  /** Ask for text until it reaches the sound; each part that comes asks for the next. */
+  /** Ask for text until it reaches the sound; each part that comes asks for the next. Called for every paragraph of it. */
   #more = () => {
     const { now } = this.sound;
-    this.reader.refresh();
     if (now * 1000 > this.reader.end) document.getElementById('onward')?.dispatchEvent(new Event('mem-more'));
     else this.reader.mark(now * 1000);
   };
@@ -163,10 +170,12 @@ class Player extends HTMLElement {
   #jump = () => {
     const seconds = asked(location.hash);
     if (seconds !== null) this.seek(seconds);
+    return seconds !== null;
   };
 
   /** @param {number} seconds */
   seek(seconds) {
+    if (this.loop && (seconds < this.loop[0] || seconds > this.loop[1])) this.loop = null;
     this.reader.following = true;
     this.sound.seek(seconds);
   }
@@ -185,7 +194,7 @@ class Player extends HTMLElement {
 }
 
 /** @type {Record<string, string>} */
-const KEYS = { ' ': 'play', k: 'play', arrowleft: 'back', arrowright: 'forward', ',': 'slower', '.': 'faster' };
+const KEYS = { ' ': 'play', arrowleft: 'back', arrowright: 'forward', ',': 'slower', '.': 'faster' };
 /** @type {Record<string, string>} */
 const SLIDING = { ArrowLeft: 'back', ArrowDown: 'back', ArrowRight: 'forward', ArrowUp: 'forward', PageDown: 'far-back', PageUp: 'far-forward', Home: 'start', End: 'end' };
 /** @type {Record<string, (player: Player, sound: Sound) => void>} */
@@ -196,11 +205,54 @@ const DEEDS = {
   forward: (player, { now }) => player.seek(now + BACK),
   'far-back': (player, { now }) => player.seek(now - FAR),
   'far-forward': (player, { now }) => player.seek(now + FAR),
+  again: (player, { now }) => player.seek(Math.max(now - AGAIN, (player.reader.turn ? startOf(player.reader.turn) : 0) / 1000)),
+  loop: (player, sound) => {
+    const turn = player.reader.turn;
+    player.loop = player.loop || !turn ? null : [startOf(turn) / 1000, endOf(turn) / 1000];
+    if (player.loop) sound.play();
+  },
+  'to-playing': (player) => player.reader.show(),
   start: (player) => player.seek(0),
   end: (player, { length }) => player.seek(length),
   slower: (_, sound) => { sound.rate = otherRate(sound.rate, -1); },
   faster: (_, sound) => { sound.rate = otherRate(sound.rate, 1); },
   rate: (_, sound) => { sound.rate = sound.rate >= 2 ? 0.75 : otherRate(sound.rate, 1); },
 };
+
+/** Where one listened last, in this browser. */
+class Place {
+  /** @param {HTMLAudioElement} audio */
+  constructor(audio) {
+    this.audio = audio;
+    this.name = `memweb.place.${new URL(audio.src).pathname}`;
+  }
+
+  get kept() {
+    try {
+      return Number(localStorage.getItem(this.name)) || 0;
+    } catch {
+      return 0;
+    }
+  }
+
+  keep() {
+    const { currentTime, duration } = this.audio;
+    try {
+      if (currentTime > 1 && !(currentTime > duration - 2)) localStorage.setItem(this.name, currentTime.toFixed(1));
+      else localStorage.removeItem(this.name);
+    } catch {
+      // A browser that keeps nothing: one starts at the beginning.
+    }
+  }
+}
+
+/** The keys of keyboards and headsets. @param {Player} player */
+function controls(player) {
+  if (!navigator.mediaSession) return;
+  const media = { play: 'play', pause: 'play', seekbackward: 'back', seekforward: 'forward' };
+  for (const [name, does] of Object.entries(media)) {
+    navigator.mediaSession.setActionHandler(/** @type {MediaSessionAction} */ (name), () => player.do(does));
+  }
+}
 
 customElements.define('mem-player', Player);

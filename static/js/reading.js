@@ -57,8 +57,9 @@ class Sight {
     this.changes.observe(root, { childList: true });
   }
 
-  /** Watch the paragraphs that came. */
+  /** Watch the paragraphs that came, and whether others come into their parts. */
   look() {
+    for (const part of this.root.querySelectorAll('.part')) this.changes.observe(part, { childList: true });
     for (const turn of this.root.querySelectorAll('.turn:not([data-seen])')) {
       turn.setAttribute('data-seen', '');
       this.seen.observe(turn);
@@ -121,6 +122,16 @@ export class Reader {
     }
     this.#word = said;
     if (said && this.following) keepInSight(said);
+  }
+
+  /** Give the words of a segment places of their own, though it is not in sight yet. @param {HTMLElement} segment */
+  spread(segment) {
+    spread(segment);
+  }
+
+  /** The paragraph being said, or null. */
+  get turn() {
+    return this.root.querySelector('.turn.now');
   }
 
   /** Scroll to what is being said, wherever the reader is. */

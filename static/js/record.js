@@ -1,7 +1,6 @@
 // @ts-check
 /** Around a record's text: rename in place, copy all. */
-
-const COPIED_MS = 2000;
+import { put, say } from './clipboard.js';
 
 document.addEventListener('dblclick', (event) => {
   const details = /** @type {Element} */ (event.target).closest('.titled')?.querySelector('details');
@@ -28,35 +27,16 @@ document.addEventListener('htmx:afterSettle', (event) => {
 document.addEventListener('click', async (event) => {
   const button = /** @type {HTMLElement | null} */ (/** @type {Element} */ (event.target).closest('[data-copy]'));
   if (!button) return;
-  const label = button.querySelector('span');
-  const before = label?.textContent ?? '';
   const copied = await copy(button.dataset.copy ?? '');
-  if (!label) return;
-  label.textContent = copied ? 'Copied' : 'Not copied. Export it as text.';
-  setTimeout(() => { label.textContent = before; }, COPIED_MS);
+  say(button, copied ? 'Copied' : 'Not copied. Export it as text.');
 });
 
 /** Put what this address answers on the clipboard. @param {string} address @returns {Promise<boolean>} */
 async function copy(address) {
   try {
     const answer = await fetch(address);
-    if (!answer.ok) return false;
-    const text = await answer.text();
-    if (!navigator.clipboard) return copyBySelection(text);
-    await navigator.clipboard.writeText(text);
-    return true;
+    return answer.ok && put(await answer.text());
   } catch {
     return false;
   }
-}
-
-/** The old way, for pages a browser does not trust: plain http on a local network. @param {string} text */
-function copyBySelection(text) {
-  const area = document.createElement('textarea');
-  area.value = text;
-  document.body.append(area);
-  area.select();
-  const done = document.execCommand('copy');
-  area.remove();
-  return done;
 }

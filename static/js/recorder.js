@@ -19,6 +19,9 @@ const UNSENT = { code: 'unsent', message: 'Half an hour waits unsent on this dev
 const MUTED = { code: 'muted', message: 'The system has muted the microphone.' };
 /** Below this a frame is silence: about -46 dB. */
 const QUIET_PEAK = 0.005;
+/** A session that goes on opens at once where all is well: after this the person is told what it waits for. */
+const LATE_MS = 3000;
+const GIVEN_UP = new Error('given up');
 const REFUSALS = { 4401: 'signed_out', 4403: 'foreign', 4404: 'foreign', 4409: 'taken', 4413: 'refused' };
 /** Problems that may be over once the line is tried again. */
 const OF_THE_LINE = new Set(['signed_out', 'taken', 'refused', 'hole']);
@@ -27,7 +30,7 @@ const TOLD_BY_CLOSING = new Set(['signed_out', 'not_yours', 'taken_over']);
 
 const nothingYet = () => ({
   phase: 'idle', problem: null, trouble: null, device: '', line: false, everUp: false, server: '', note: '', engine: '',
-  cost: null, capturedMs: 0, safeMs: 0, transcribedMs: 0, lagMs: 0, quietFrames: 0, heard: false, unsent: 0, keeps: true,
+  awaits: '', late: false, cost: null, capturedMs: 0, safeMs: 0, transcribedMs: 0, lagMs: 0, quietFrames: 0, heard: false, unsent: 0, keeps: true,
 });
 
 export class Recorder {
@@ -35,6 +38,7 @@ export class Recorder {
   #uplink = null;
   #release = null;
   #greeting = null;
+  #giveUp = () => {};
   #renamed = false;
   #turn = Promise.resolve();
 
@@ -64,6 +68,11 @@ export class Recorder {
     return this.facts.phase === 'recording' || this.facts.phase === 'paused';
   }
 
+  /** A session that goes on waits for the server, and nothing is recorded yet. */
+  get isOpening() {
+    return this.facts.phase === 'opening';
+  }
+
   #change(facts) {
     Object.assign(this.facts, facts);
     this.on.change();
@@ -90,7 +99,9 @@ export class Recorder {
       await this.#attach();
     } catch (error) {
       this.#microphone.close();
-      return this.#change({ phase: 'idle', problem: error.problem ?? { code: reasonOf(error) } });
+      this.#detach();
+      const problem = error === GIVEN_UP ? null : (error.problem ?? { code: reasonOf(error) });
+      return this.#change({ phase: 'idle', problem });
     }
     return this.#begin();
   }
@@ -103,22 +114,43 @@ export class Recorder {
 
   async #attach() {
     if (this.#uplink) return;
-    const goesOn = this.sid !== '';
-    if (!goesOn) this.sid = uuid7(Date.now(), crypto.getRandomValues(new Uint8Array(10)));
-    if (goesOn) {
-      this.#change({ phase: 'opening' });
-      await this.settled(this.sid);
+    if (this.sid !== '') return this.#goOn();
+    this.sid = uuid7(Date.now(), crypto.getRandomValues(new Uint8Array(10)));
+    return this.#hold(null);
+  }
+
+  /** Where a session goes on, only the server knows the number of its next frame: until it said so nothing is recorded. */
+  async #goOn() {
+    const givenUp = new Promise((_, reject) => (this.#giveUp = () => reject(GIVEN_UP)));
+    givenUp.catch(() => {}); // between two waits nobody hears of it, and the next one will
+    const late = setTimeout(() => this.#change({ late: true }), LATE_MS);
+    this.#change({ phase: 'opening', awaits: 'earlier', late: false });
+    try {
+      await Promise.race([this.settled(this.sid), givenUp]);
+      this.#change({ awaits: 'server' });
+      await this.#hold(await this.store.session(this.sid));
+      if (this.#renamed) this.rename(this.title);
+      await Promise.race([new Promise((resolve, reject) => (this.#greeting = { resolve, reject })), givenUp]);
+    } finally {
+      clearTimeout(late);
     }
+  }
+
+  /** @param {object | null} known what this browser keeps of the session */
+  async #hold(known) {
     this.#release = await holdSession(this.sid);
     if (!this.#release) throw Object.assign(new Error('taken'), { problem: { code: 'taken' } });
     const { language, provider } = this.choices();
     const fresh = { sid: this.sid, started: Date.now(), made: 0, samples: this.samples };
-    const known = goesOn ? await this.store.session(this.sid) : null;
     const { rate } = this.#microphone;
     this.#connect({ ...fresh, ...known, title: this.title, language, provider, rate, finishing: false });
-    // Where a session goes on, only the server knows the number of its next frame.
-    if (goesOn && this.#renamed) this.rename(this.title);
-    if (goesOn) await new Promise((resolve, reject) => (this.#greeting = { resolve, reject }));
+  }
+
+  /** Let go of a session that did not open. */
+  #detach() {
+    this.#uplink?.close();
+    this.#release?.();
+    this.#uplink = this.#release = this.#greeting = null;
   }
 
   #connect(session) {
@@ -128,8 +160,9 @@ export class Recorder {
     this.#uplink.start();
   }
 
-  /** End the stretch, hand everything over, and let the server finish. */
+  /** End the stretch, hand everything over, and let the server finish. What did not open yet is given up. */
   finish() {
+    if (this.isOpening) this.#giveUp();
     return this.#inTurn(async () => {
       if (!this.isActive) return;
       this.#change({ phase: 'finishing', problem: null });
@@ -141,6 +174,7 @@ export class Recorder {
 
   /** Pause leaves no gap in the recording: time goes on only while it is heard. */
   togglePause() {
+    if (!this.isActive) return undefined; // in its turn it would pause what only then begins
     return this.#inTurn(() => this.#togglePause());
   }
 
@@ -196,7 +230,7 @@ export class Recorder {
 
   /** @returns {number} where the marker stands, ms; -1 where nothing is recorded */
   mark() {
-    if (!this.#uplink) return -1;
+    if (!this.#uplink || this.isOpening) return -1;
     const at = Math.round(this.facts.capturedMs);
     this.#uplink.say({ t: 'mark', at_ms: at });
     return at;
@@ -294,11 +328,7 @@ export class Recorder {
 
   #refused(code) {
     const problem = { code: REFUSALS[code] };
-    if (this.#greeting) {
-      this.#uplink = null;
-      this.#release();
-      return this.#greeting.reject(Object.assign(new Error(problem.code), { problem }));
-    }
+    if (this.#greeting) return this.#greeting.reject(Object.assign(new Error(problem.code), { problem }));
     // Signed out, the words go on being kept here; a session that is elsewhere must not go on here too.
     if (problem.code === 'signed_out' && this.isActive) return this.#change({ trouble: SIGNED_OUT });
     return this.#standDown(problem);

@@ -22,7 +22,10 @@ export function focusOf(element) {
   return {
     field: element?.matches('input, select, textarea, [contenteditable]') ?? false,
     button: element?.matches('button, a, summary, [role=button]') ?? false,
-    dialog: document.querySelector('dialog[open], [popover]:popover-open') !== null,
+    /** Asked last: it takes a walk through the whole page, which for every key of a long text would be felt. */
+    get dialog() {
+      return document.querySelector('dialog[open], [popover]:popover-open') !== null;
+    },
   };
 }
 

@@ -4,6 +4,9 @@ import { heldElsewhere } from './line.js';
 import { clock } from './words.js';
 
 export class Unfinished {
+  /** Sessions whose question stands: it stays until it is answered, also while the list is fetched anew. @type {Set<string>} */
+  #asking = new Set();
+
   /** @param {HTMLElement} page that holds the list, which may be replaced @param {{recovery: object, store: object}} parts */
   constructor(page, { recovery, store }) {
     Object.assign(this, { recovery, store });
@@ -39,12 +42,11 @@ export class Unfinished {
 
   /** That sound is on the server now: the list may have one more entry, and lengths have changed. */
   async recovered() {
-    const asked = [...this.section.querySelectorAll('[data-sid]')].filter((row) => this.#asks(row));
     await htmx.ajax('GET', location.href, { target: '#unfinished', select: '#unfinished', swap: 'outerHTML' });
     this.#measure();
-    for (const { dataset } of asked) {
-      const row = this.#row(dataset.sid);
-      if (row) this.#ask(row, true); // a question stays until it is answered
+    for (const sid of this.#asking) {
+      const row = this.#row(sid);
+      if (row) this.#ask(row, true);
     }
     await this.hideLive();
   }
@@ -59,11 +61,9 @@ export class Unfinished {
     await acts[does]();
   }
 
-  #asks(row) {
-    return !row.querySelectorAll('.does')[1].hidden;
-  }
-
   #ask(row, sure) {
+    if (sure) this.#asking.add(row.dataset.sid);
+    else this.#asking.delete(row.dataset.sid);
     const [doing, asking] = row.querySelectorAll('.does');
     doing.hidden = sure;
     asking.hidden = !sure;
@@ -81,7 +81,7 @@ export class Unfinished {
 
   /** What this device keeps is let go only when the server has put the recording into its bin. */
   async #discard(row, sid) {
-    const binned = await taken(`/transcripts/${sid}/bin/`, { as: 'card' });
+    const binned = await taken(row, `/transcripts/${sid}/bin/`, { as: 'card' });
     if (!binned) {
       this.#ask(row, false);
       return;
@@ -93,13 +93,13 @@ export class Unfinished {
 }
 
 /** Post, let htmx show the answer, and tell whether the deed was done: not refused, not sent elsewhere, not offline. */
-async function taken(path, values) {
+async function taken(source, path, values) {
   let done = false;
   const listen = ({ detail }) => {
     if (detail.pathInfo.requestPath === path) done = detail.successful && !detail.xhr.getResponseHeader('HX-Redirect');
   };
   document.body.addEventListener('htmx:afterRequest', listen);
-  await htmx.ajax('POST', path, { swap: 'none', values }).catch(() => {});
+  await htmx.ajax('POST', path, { source, swap: 'none', values }).catch(() => {});
   document.body.removeEventListener('htmx:afterRequest', listen);
   return done;
 }

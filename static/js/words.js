@@ -56,8 +56,8 @@ export const PROBLEMS = {
   taken: ['Open elsewhere', 'Nothing is lost', 'Another tab has this session.', 'Use it here', 'retry'],
   signed_out: ['Signed out', 'Nothing is lost', 'You are signed out. What is not sent yet waits on this device.', 'Sign in', 'sign-in'],
   foreign: ['Not yours', '', 'This session belongs to somebody else.', 'Start anew', 'anew'],
-  refused: ['Problem', 'Nothing is lost', 'The server would not go on with this page.', 'Try again', 'retry'],
-  hole: ['Problem', 'Part is missing', 'The server asks for sound this browser no longer has.', 'Download the rest', 'download'],
+  refused: ['Stopped', 'Nothing is lost', 'The server would not go on with this page.', 'Try again', 'retry'],
+  hole: ['Stopped', 'Part is missing', 'The server asks for sound this browser no longer has.', 'Download the rest', 'download'],
   local_full: ['Stopped', 'Nothing is lost', 'This device has no room for more unsent sound.', 'Download audio', 'download'],
   long_unsent: ['Stopped', 'Nothing is lost', 'Two hours wait unsent on this device. Recording stopped.', 'Download audio', 'download'],
 };
@@ -67,10 +67,11 @@ const ACTIONS = { retry: ['Retry now', 'retry'], settings: ['Open settings', 'se
 
 const note = (kind, text, label = '', does = '') => ({ kind, text, label, does });
 
-function problemOf({ problem }) {
+function problemOf({ problem, phase }) {
   if (problem.message) {
     const [label, does] = ACTIONS[problem.action] ?? ['', ''];
-    return { words: 'Problem', detail: 'Nothing is lost', note: note('bad', problem.message, label, does) };
+    const [words, detail] = phase === 'idle' ? ['Not started', 'Nothing was recorded'] : ['Stopped', 'Nothing is lost'];
+    return { words, detail, note: note('bad', problem.message, label, does) };
   }
   const [words, detail, text, label, does] = PROBLEMS[problem.code] ?? PROBLEMS.failed;
   return { words, detail, note: note('bad', text, label, does) };
@@ -101,6 +102,13 @@ function recordingOf(facts) {
   return { state: 'listening', words: 'Listening', detail, note: trouble ?? (facts.note ? note('', facts.note) : null) };
 }
 
+/** What a session that goes on waits for, once that takes long. */
+function openingNote({ awaits, late }) {
+  if (!late) return null;
+  const text = awaits === 'earlier' ? 'Sound from before is still on its way to the server.' : 'The server does not answer.';
+  return note('warn', `${text} Nothing you say is recorded until then.`, 'Cancel', 'finish');
+}
+
 /**
  * The page in one word for its looks, in words for the person, with at most one note and one action.
  * @param {object} facts what recorder.js knows
@@ -109,7 +117,7 @@ function recordingOf(facts) {
 export function pageState(facts) {
   // A session that only waits for its microphone can still be resumed or finished: it looks paused.
   if (facts.problem) return { state: facts.phase === 'paused' ? 'paused' : 'error', ...problemOf(facts) };
-  if (facts.phase === 'opening') return { state: 'connecting', words: 'Connecting', detail: 'One moment', note: null };
+  if (facts.phase === 'opening') return { state: 'opening', words: 'Not recording yet', detail: 'One moment', note: openingNote(facts) };
   if (facts.phase === 'asking') return { state: 'asking', words: 'Asking for microphone', detail: 'Please allow it', note: null };
   if (facts.phase === 'paused') {
     const offline = facts.everUp && !facts.line ? recordingOf(facts).note : null;

@@ -14,6 +14,7 @@ const facts = (more) => ({
 const STATES = [
   [{ phase: 'idle' }, 'idle', 'Ready'],
   [{ phase: 'asking' }, 'asking', 'Asking for microphone'],
+  [{ phase: 'opening', line: false, everUp: false }, 'opening', 'Not recording yet'],
   [{ line: false, everUp: false }, 'connecting', 'Connecting'],
   [{ server: 'connecting' }, 'connecting', 'Connecting'],
   [{ server: '' }, 'connecting', 'Connecting'],
@@ -36,6 +37,14 @@ for (const [more, state, words] of STATES) {
   });
 }
 
+test('a session that goes on says what it waits for once that takes long', () => {
+  const opening = (more) => pageState(facts({ phase: 'opening', line: false, ...more })).note;
+  assert.equal(opening({ awaits: 'server', late: false }), null);
+  assert.match(opening({ awaits: 'server', late: true }).text, /server does not answer.*Nothing you say is recorded/);
+  assert.match(opening({ awaits: 'earlier', late: true }).text, /^Sound from before/);
+  assert.equal(opening({ awaits: 'server', late: true }).does, 'finish');
+});
+
 test('a lost line says how much is kept here and offers one action', () => {
   const { note } = pageState(facts({ line: false }));
   assert.equal(note.text, 'Connection lost. 8 seconds kept safely on this device.');
@@ -53,6 +62,14 @@ test('every problem has a cause in a sentence without apology, and at most one a
 test("what the server says about a problem is shown in the server's words", () => {
   const { note } = pageState(facts({ trouble: { code: 'funds', message: 'The balance is used up.', action: 'settings' } }));
   assert.deepEqual([note.text, note.does], ['The balance is used up.', 'settings']);
+});
+
+test('what could not begin has lost nothing; what began is kept', () => {
+  const problem = { code: 'capacity', message: 'Every place is taken.', action: 'retry' };
+  const { words, detail } = pageState(facts({ phase: 'idle', problem }));
+  assert.deepEqual([words, detail], ['Not started', 'Nothing was recorded']);
+  const stopped = pageState(facts({ phase: 'paused', problem }));
+  assert.deepEqual([stopped.state, stopped.words, stopped.detail], ['paused', 'Stopped', 'Nothing is lost']);
 });
 
 test('times are written as people write them', () => {

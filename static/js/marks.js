@@ -1,0 +1,79 @@
+// @ts-check
+/** <mem-marks>: the outline and the marks beside a record, in step with its player, and on its time line. */
+
+/** One after the other: each answer brings all marks, and a new element in place of the one that is there by then. */
+let turn = Promise.resolve();
+
+class Marks extends HTMLElement {
+  #over = new AbortController();
+
+  connectedCallback() {
+    this.#over = new AbortController();
+    const until = { signal: this.#over.signal };
+    this.addEventListener('click', this.#press, until);
+    this.audio = document.querySelector('mem-player audio');
+    for (const name of ['timeupdate', 'seeking', 'durationchange']) this.audio?.addEventListener(name, this.#step, until);
+    this.#draw();
+    this.#step();
+    const field = /** @type {HTMLInputElement | null} */ (this.querySelector('details[open] input[name=note]'));
+    field?.focus();
+  }
+
+  disconnectedCallback() {
+    this.#over.abort();
+  }
+
+  /** Mark where the sound is. @param {boolean} isChapter */
+  add(isChapter) {
+    const at = Math.round(this.#player?.sound?.now * 1000);
+    if (!Number.isFinite(at)) return;
+    const path = this.dataset.marks ?? '';
+    const values = { at_ms: at, ...(isChapter ? { chapter: 'on' } : {}) };
+    turn = turn.then(() => htmx.ajax('POST', path, { target: '#marks', swap: 'outerHTML', values })).catch(() => {});
+  }
+
+  /** @returns {any} */
+  get #player() {
+    return document.querySelector('mem-player');
+  }
+
+  /** @param {Event} event */
+  #press = (event) => {
+    const target = /** @type {Element} */ (event.target);
+    const button = /** @type {HTMLElement | null} */ (target.closest('[data-mark]'));
+    const link = /** @type {HTMLElement | null} */ (target.closest('[data-go]'));
+    if (button) this.add(button.dataset.mark === 'chapter');
+    if (!link || !this.#player) return;
+    event.preventDefault();
+    this.#player.seek(Number(link.dataset.go) / 1000);
+  };
+
+  /** The chapter being played stands out. */
+  #step = () => {
+    const now = (/** @type {HTMLAudioElement | null} */ (this.audio)?.currentTime ?? 0) * 1000;
+    const chapters = /** @type {HTMLElement[]} */ ([...this.querySelectorAll('[data-chapter]')]);
+    const current = chapters.findLast((one) => Number(one.dataset.at) <= now + 1);
+    for (const one of chapters) {
+      const link = one.querySelector('a');
+      if (one === current) link?.setAttribute('aria-current', 'true');
+      else link?.removeAttribute('aria-current');
+    }
+  };
+
+  /** Flags on the time line. */
+  #draw() {
+    const scrub = document.querySelector('mem-player .scrub');
+    if (!scrub) return;
+    for (const old of scrub.querySelectorAll('.flag')) old.remove();
+    const length = Number(scrub.ariaValueMax) * 1000;
+    for (const one of /** @type {NodeListOf<HTMLElement>} */ (this.querySelectorAll('.mk'))) {
+      const flag = document.createElement('i');
+      flag.className = 'chapter' in one.dataset ? 'flag opens' : 'flag';
+      flag.style.left = `${length ? Math.min(Number(one.dataset.at) / length, 1) * 100 : 0}%`;
+      flag.title = one.querySelector('a span')?.textContent ?? '';
+      scrub.append(flag);
+    }
+  }
+}
+
+customElements.define('mem-marks', Marks);

@@ -1,0 +1,76 @@
+// @ts-check
+/** The paragraphs of a record's text, as the page holds them. */
+
+/** Segments of a paragraph as the server wants to hear of them: "key:revision". @param {Element} article */
+export const segmentsOf = (article) => /** @type {HTMLElement[]} */ ([...article.querySelectorAll('.s')])
+  .map((segment) => `${keyOf(segment)}:${segment.dataset.rev ?? 0}`);
+
+/** @param {Element} segment */
+export const keyOf = (segment) => segment.id.slice(2);
+
+/** What a paragraph reads. @param {Element} article */
+export const textOf = (article) => article.querySelector('.prose > p')?.textContent ?? '';
+
+/** @param {Element} article */
+export const startOf = (article) => Number(/** @type {HTMLElement} */ (article).dataset.start ?? 0);
+
+/** @param {Element} article */
+export const endOf = (article) => Number(/** @type {HTMLElement | undefined} */ ([...article.querySelectorAll('.s')].at(-1))?.dataset.end);
+
+/** The paragraph before or after, or null. @param {Element} article @param {number} step */
+export function beside(article, step) {
+  const all = [...(article.closest('mem-text')?.querySelectorAll('.turn') ?? [])];
+  return all[all.indexOf(article) + step] ?? null;
+}
+
+/** Where in a paragraph's text a point of a text node lies. @param {Element} article @param {Node} node @param {number} offset */
+export function offsetOf(article, node, offset) {
+  const range = document.createRange();
+  range.selectNodeContents(/** @type {Node} */ (article.querySelector('.prose > p')));
+  if (!range.intersectsNode(node)) return 0;
+  range.setEnd(node, offset);
+  return range.toString().length;
+}
+
+/** Take a paragraph off the page, and the part that held nothing else. @param {Element} article */
+export function takeOff(article) {
+  const part = article.parentElement;
+  article.remove();
+  if (!part?.childElementCount) part?.remove();
+}
+
+/** What the server answered to a correction: paragraphs, and what it says beside them. */
+export class Answer {
+  /** @param {string} html */
+  constructor(html) {
+    const template = document.createElement('template');
+    template.innerHTML = html;
+    this.articles = /** @type {HTMLElement[]} */ ([...template.content.querySelectorAll('.turn')]);
+    const output = template.content.querySelector('output');
+    this.said = output?.textContent ?? '';
+    this.edit = output?.dataset.edit ?? '';
+    this.canUndo = output?.dataset.undo === 'yes';
+    this.canRedo = output?.dataset.redo === 'yes';
+    this.touched = (output?.dataset.touched ?? '').split(' ').filter(Boolean);
+  }
+
+  /** The new paragraphs that hold any of these segments. @param {string[]} keys */
+  holding(keys) {
+    return this.articles.filter((article) => [...article.querySelectorAll('.s')].some((one) => keys.includes(keyOf(one))));
+  }
+
+  /**
+   * Put the paragraphs in the place of the old ones. False where the page groups them otherwise: load it again.
+   * @param {ParentNode} text
+   */
+  swapInto(text) {
+    const fresh = new Set(this.articles.flatMap((article) => [...article.querySelectorAll('.s')].map(keyOf)));
+    const known = new Set([...fresh, ...this.touched]);
+    const old = [...text.querySelectorAll('.turn')].filter((turn) => [...turn.querySelectorAll('.s')].some((one) => known.has(keyOf(one))));
+    const strange = old.some((turn) => [...turn.querySelectorAll('.s')].some((one) => !known.has(keyOf(one))));
+    if (strange || !old.length) return false;
+    old[0].before(...this.articles);
+    for (const turn of old) takeOff(turn);
+    return true;
+  }
+}

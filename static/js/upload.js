@@ -1,0 +1,130 @@
+// @ts-check
+/** Every page takes files: dropped, pasted, chosen. The upload page shows each; any other page, how it goes in one line. */
+import { filesIn, filesPasted } from './dropped.js';
+import { fingerprint } from './progress.js';
+import { Row } from './row.js';
+import { Transfer } from './transfer.js';
+
+const AT_ONCE = 3;
+const BUSY = ['waiting', 'uploading', 'away'];
+
+class Upload extends HTMLElement {
+  /** @type {Transfer[]} */
+  #transfers = [];
+  #depth = 0;
+  #ending = new AbortController();
+
+  connectedCallback() {
+    const options = { signal: this.#ending.signal };
+    const on = (target, name, does) => target.addEventListener(name, does, options);
+    on(document, 'dragenter', (event) => this.#over(event, 1));
+    on(document, 'dragleave', (event) => this.#over(event, -1));
+    on(document, 'dragover', (event) => this.#carries(event) && event.preventDefault());
+    on(document, 'drop', this.#drop);
+    on(document, 'paste', this.#paste);
+    on(document, 'change', this.#choose);
+    on(window, 'online', () => this.#transfers.filter(({ state }) => state === 'away').forEach((one) => one.resume()));
+    on(window, 'beforeunload', (event) => this.#transfers.some(({ state }) => BUSY.includes(state)) && event.preventDefault());
+    document.querySelector('.add')?.classList.add('ready');
+  }
+
+  disconnectedCallback() {
+    this.#ending.abort();
+    this.#transfers.forEach((one) => one.pause());
+  }
+
+  /** @param {File[]} files */
+  add(files) {
+    const queue = document.getElementById('queue');
+    for (const file of files) {
+      const key = fingerprint(file);
+      if (this.#transfers.some((one) => fingerprint(one.file) === key && BUSY.concat('paused').includes(one.state))) continue;
+      const known = [...(queue?.querySelectorAll('li[data-url]') ?? [])].find((row) => row.dataset.fingerprint === key);
+      const { endpoint = '', piece } = this.dataset;
+      const transfer = new Transfer(file, { endpoint, token: token(), url: known?.dataset.url, piece: Number(piece) });
+      this.#transfers.push(transfer);
+      if (queue) new Row(transfer, queue, known);
+      transfer.addEventListener('change', () => this.#turn(transfer));
+    }
+    this.#turn();
+  }
+
+  /** Start what may start, and say on other pages how it goes. */
+  #turn = (transfer) => {
+    const going = this.#transfers.filter(({ state }) => state === 'uploading' || state === 'away').length;
+    const next = this.#transfers.filter(({ state }) => state === 'waiting').slice(0, AT_ONCE - going);
+    if (!transfer || transfer.state !== 'uploading') next.forEach((one) => one.start());
+    if (!document.getElementById('queue')) tray(this.#transfers, this.dataset.page);
+  };
+
+  #paste = (event) => {
+    const files = filesPasted(event);
+    if (files.length) this.add(files);
+  };
+
+  #choose = (event) => {
+    if (event.target.id !== 'files') return;
+    this.add([...event.target.files]);
+    event.target.value = '';
+  };
+
+  #carries = (event) => event.dataTransfer?.types.includes('Files');
+
+  #over(event, by) {
+    if (!this.#carries(event)) return;
+    event.preventDefault();
+    this.#depth += by;
+    const count = [...event.dataTransfer.items].filter(({ kind }) => kind === 'file').length;
+    this.#show(this.#depth > 0, count);
+  }
+
+  #show(shown, count = 0) {
+    const over = /** @type {HTMLElement} */ (this.querySelector('.dropping'));
+    if (over.hidden === shown) over.hidden = !shown;
+    if (!shown || !count) return;
+    over.querySelector('[data-let-go]').textContent = `Let go to add ${count} recording${count === 1 ? '' : 's'}`;
+    const asked = document.querySelector('#options [data-asked]');
+    if (asked) over.querySelector('[data-asked]').textContent = asked.textContent;
+  }
+
+  #drop = async (event) => {
+    if (!this.#carries(event)) return;
+    event.preventDefault();
+    this.#depth = 0;
+    this.#show(false);
+    this.add(await filesIn(event.dataTransfer));
+  };
+}
+
+/** The page's token; hx-headers carries it for htmx too. */
+const token = () => JSON.parse(document.body.getAttribute('hx-headers') ?? '{}')['X-CSRFToken'];
+
+/** One notice for all of them. @param {Transfer[]} transfers @param {string} page */
+function tray(transfers, page) {
+  const mine = transfers.filter(({ state }) => state !== 'removed');
+  const whole = mine.reduce((sum, { file }) => sum + file.size, 0);
+  const sent = mine.reduce((sum, one) => sum + (one.state === 'done' ? one.file.size : one.sent), 0);
+  const open = mine.filter(({ state }) => BUSY.includes(state)).length;
+  const many = `${mine.length} recording${mine.length === 1 ? '' : 's'}`;
+  const failed = mine.find(({ state }) => state === 'failed');
+  let says = `${many} uploaded, on the way to text.`;
+  if (open) says = `Uploading ${many}, ${whole ? Math.floor((sent * 100) / whole) : 0} %. Stay on this page until it is done.`;
+  else if (failed) says = `${failed.file.name}: ${failed.reason}`;
+  notice(page).querySelector('p').textContent = says;
+}
+
+function notice(page) {
+  const there = document.getElementById('uploading');
+  if (there) return there;
+  const made = document.createElement('mem-notice');
+  made.id = 'uploading';
+  made.className = 'notice';
+  const link = Object.assign(document.createElement('a'), { href: page, className: 'link', textContent: 'Upload' });
+  const close = Object.assign(document.createElement('button'), { type: 'button', className: 'link', textContent: 'Dismiss' });
+  close.dataset.dismiss = '';
+  made.append(document.createElement('p'), link, close);
+  document.getElementById('notices')?.append(made);
+  return made;
+}
+
+customElements.define('mem-upload', Upload);

@@ -1,0 +1,54 @@
+// How an upload stands: speed without jumps, sizes, time left, words, and which files of a folder are sent.
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { Speed, fingerprint, isRecording, left, percent, price, size, words } from '../../static/js/progress.js';
+
+test('a speed is smoothed, and begins anew after a fall back', () => {
+  const speed = new Speed();
+  speed.at(0, 1000);
+  speed.at(100_000, 1100); // too soon to measure
+  assert.equal(speed.perSecond, 0);
+  speed.at(1_000_000, 2000);
+  assert.equal(speed.perSecond, 1_000_000);
+  speed.at(1_000_000, 3000); // a second of nothing does not make it zero
+  assert.equal(speed.perSecond, 750_000);
+  assert.equal(speed.left(1_500_000), 2);
+  speed.at(500_000, 4000);
+  assert.equal(speed.perSecond, 0);
+  assert.equal(speed.left(1), null);
+});
+
+test('sizes are said in decimal units', () => {
+  assert.deepEqual([0, 900, 31_400_000, 412_000_000, 1_200_000_000].map(size), ['1 kB', '1 kB', '31.4 MB', '412 MB', '1.2 GB']);
+});
+
+test('time left is said roughly', () => {
+  assert.deepEqual([2, 33, 60, 600, 7200, null, Infinity].map(left),
+    ['1 s left', '35 s left', '1 min left', '10 min left', '2 h left', '', '']);
+});
+
+test('a price is said roughly, and none where there is none', () => {
+  assert.deepEqual([[3600, 0.39], [60, 3.6], [5, 0.15], [3600, 0], [NaN, 1], [Infinity, 1]].map(([seconds, rate]) => price(seconds, rate)),
+    ['about $0.39', 'about $0.06', 'less than $0.01', '', '', '']);
+});
+
+test('a file is whole only when all of it is there', () => {
+  assert.deepEqual([[999, 1000], [1000, 1000], [0, 0], [0, 7]].map(([sent, whole]) => percent(sent, whole)), [99, 100, 100, 0]);
+});
+
+test('every state has its words', () => {
+  const said = ['uploading', 'paused', 'away', 'failed', 'done', 'waiting'].map((state) => words(state, 48));
+  assert.deepEqual(said, ['Uploading 48 %', 'Paused at 48 %', 'Waiting at 48 %', 'Not uploaded', 'Uploaded', 'Waiting']);
+});
+
+test('the same file has the same fingerprint, of bounded length', () => {
+  const file = { name: 'a.wav', size: 5, lastModified: 7 };
+  assert.equal(fingerprint(file), 'a.wav|5|7');
+  assert.equal(fingerprint({ ...file, name: 'x'.repeat(4000) }).length, 200);
+});
+
+test('of a folder only recordings are sent', () => {
+  const names = ['a.wav', 'B.MP3', 'talk.webm', 'notes.txt', '.hidden.wav', 'cover.jpg', 'x.ts', 'readme'];
+  assert.deepEqual(names.filter((name) => isRecording({ name, type: '' })), ['a.wav', 'B.MP3', 'talk.webm', 'x.ts']);
+  assert.ok(isRecording({ name: 'odd', type: 'audio/x-odd' }));
+});

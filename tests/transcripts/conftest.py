@@ -14,6 +14,7 @@ from tests.transcripts import making
 def data_folder(tmp_path: Path, settings: object) -> Path:
     settings.SPOOL_DIR = tmp_path / "spools"  # type: ignore[attr-defined]
     settings.AUDIO_DIR = tmp_path / "audio"  # type: ignore[attr-defined]
+    settings.UPLOAD_DIR = tmp_path / "uploads"  # type: ignore[attr-defined]
     return tmp_path
 
 

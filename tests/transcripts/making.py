@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -73,3 +74,15 @@ def dictation(
 
 def let_the_lease_run_out(job: Job) -> None:
     Job.objects.filter(pk=job.pk).update(lease_until=timezone.now() - timedelta(seconds=1))
+
+
+def assert_focus_stays(polled: str) -> None:
+    """What is swapped while a person is on it must have an id of its own: htmx finds the focus again by nothing else.
+
+    A menu that is open is not swapped.
+    """
+    shown = re.sub(r'<div class="drop">.*?</details>', "", polled, flags=re.DOTALL)
+    found = re.findall(r"<(?:a|button|summary|select|input(?! type=\"hidden\"))\b[^>]*>", shown)
+    ids = [re.search(r' id="([^"]+)"', tag) for tag in found]
+    assert all(ids), f"without an id: {found}"
+    assert len({match.group(1) for match in ids if match}) == len(ids)

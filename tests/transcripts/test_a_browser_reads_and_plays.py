@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 from tests.browser.driving import Driven, browser, wait
 from tests.running import RunningServer
@@ -105,7 +105,7 @@ def test_words_that_nobody_timed_go_to_their_line(driven: Driven, seeded: tuple[
 
 
 def test_the_mark_keeps_step_with_the_sound(page: Page) -> None:
-    page.get_by_role("link", name="Play from 0:00").first.click()
+    page.get_by_role("button", name="Play from 0:00").first.click()
     wait(lambda: page.evaluate(NOW) > 2, "two seconds of sound")
     for _ in range(5):
         now, start = page.evaluate(STEP)
@@ -118,7 +118,7 @@ def test_the_mark_keeps_step_with_the_sound(page: Page) -> None:
 def test_keys_play_skip_and_change_speed_and_the_speed_is_remembered(page: Page, driven: Driven) -> None:
     page.keyboard.press("Space")
     player(page, "Pause").wait_for()
-    page.keyboard.press("k")
+    page.keyboard.press("Space")
     player(page, "Play").wait_for()
     before = page.evaluate(NOW)
     page.keyboard.press("ArrowRight")
@@ -169,7 +169,26 @@ def test_the_waveform_is_drawn(page: Page) -> None:
     wait(lambda: page.evaluate(drawn), "bars")
 
 
+def scroll_on(page: Page) -> None:
+    """Until the part after the first has come."""
+    page.mouse.move(640, 300)
+    page.mouse.wheel(0, 400)
+    wait(lambda: page.locator(".s").count() == 140, "the next part", lambda: str(page.locator(".s").count()))
+
+
+def test_a_part_that_comes_is_looked_through_once(page: Page) -> None:
+    page.evaluate("""() => {
+      const { reader } = document.querySelector('mem-text');
+      const refresh = reader.refresh;
+      window.looks = 0;
+      reader.refresh = () => { window.looks += 1; refresh.call(reader); };
+    }""")
+    scroll_on(page)
+    assert page.evaluate("() => looks") == 1
+
+
 def test_following_yields_to_the_reader_and_offers_the_way_back(page: Page) -> None:
+    scroll_on(page)
     page.locator(".w", has_text="Word60").first.click()
     wait(lambda: page.evaluate("() => scrollY") > 100, "the text to follow")
     player(page, "Play").click()
@@ -197,8 +216,9 @@ def test_a_moment_in_the_address_is_opened_though_its_text_is_not_there_yet(
 
 
 def test_only_words_in_sight_have_places_of_their_own(page: Page) -> None:
-    assert page.locator(".s").count() == 100
-    assert 0 < page.locator(".s:has(.w)").count() < 100
+    assert page.locator(".s").count() == 40
+    scroll_on(page)
+    assert 0 < page.locator(".s:has(.w)").count() < 140
     assert page.locator(".w.low").first.inner_text() == "end0."
 
 
@@ -232,23 +252,22 @@ def test_the_library_finds_as_one_types_and_goes_on(driven: Driven) -> None:
     wait(lambda: page.locator(".item").count() == 46, "the rest", lambda: str(page.locator(".item").count()))
     page.keyboard.press("/")
     page.keyboard.type("footbridge")
-    page.locator(".item mark", has_text="footbridge").first.wait_for()
-    wait(lambda: page.locator(".item").count() == 2, "two hits", lambda: str(page.locator(".item").count()))
-    assert page.url.endswith("?q=footbridge")
+    page.locator(".moments mark", has_text="footbridge").first.wait_for()
+    wait(lambda: "q=footbridge" in page.url, "its address", lambda: page.url)
     page.keyboard.type(" zeppelin")
     page.get_by_text("Nothing recorded here says").wait_for()
-    page.get_by_role("link", name="46 records").click()
-    wait(lambda: page.locator(".item").count() == 30, "everything")
 
 
 def test_a_row_is_renamed_and_a_deleted_one_comes_back(driven: Driven) -> None:
     page = driven.page
     page.goto(driven.server.url + "/transcripts/")
     row = page.locator(".item", has=page.get_by_role("link", name="Tuesday stand-up"))
+    row.get_by_label("Select Tuesday stand-up").check()  # what its menu does is shown though it is chosen
     row.get_by_label("Actions for Tuesday stand-up").click()
     row.get_by_label("Title").fill("Wednesday stand-up")
     row.get_by_role("button", name="Rename").click()
     row = page.locator(".item", has=page.get_by_role("link", name="Wednesday stand-up"))
+    expect(row.get_by_label("Select Wednesday stand-up")).to_be_checked()
     row.get_by_label("Actions for Wednesday stand-up").click()
     row.get_by_role("button", name="Move to the bin").click()
     page.get_by_text("“Wednesday stand-up” is in the bin.").wait_for()

@@ -8,19 +8,25 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from datetime import timedelta
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from django.conf import settings
-from django.db import connection
+from django.db import OperationalError, connection
 from django.utils import timezone
 from django_tasks_db.models import DBTaskResult
 
+from memweb import stopping
 from memweb.accounts.models import User
+from memweb.upstream.http import Client, TaskState
 from tests.running import ROOT
 from tests.transcripts import making
 from transcripts import jobs, recordings, services
 from transcripts.errors import LeaseLost, LibraryError, Useless
+from transcripts.hearing import transcription
 from transcripts.jobs import Lease
 from transcripts.models import Job, Record
 
@@ -87,6 +93,22 @@ def test_a_worker_that_lost_its_lease_seals_nothing(job: Job) -> None:
     with pytest.raises(LeaseLost):
         recordings.seal(Lease(taken))
     assert recordings.spool_path(job.record_id).exists()
+
+
+def test_a_lease_is_renewed_again_after_the_database_was_away(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jobs, "RENEW_EVERY_S", 0.02)
+    renew, broken, renewed = jobs.renew, [OperationalError("the database restarts")], threading.Event()
+
+    def renew_or_not(**given: Any) -> bool:
+        if broken:
+            raise broken.pop()
+        renewed.set()
+        return renew(**given)
+
+    monkeypatch.setattr(jobs, "renew", renew_or_not)
+    seen: list[bool] = []
+    jobs.run(job_id=job.pk, work=lambda lease: seen.append(renewed.wait(20)))
+    assert (broken, seen) == ([], [True])
 
 
 def test_a_renewed_lease_is_not_reaped_however_long_the_work(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -160,6 +182,42 @@ def test_a_person_can_have_it_tried_again(job: Job) -> None:
     assert jobs.retry(record_id=job.record_id) is None
 
 
+def test_what_is_tried_again_already_is_not_begun_twice(job: Job) -> None:
+    """A second click, or a page that was open all the while."""
+    taken = jobs.take(job_id=job.pk, holder="first")
+    assert taken is not None
+    jobs.fail(job_id=job.pk, holder="first", reason="no", final=True)
+    again = jobs.enqueue(record_id=job.record_id, kind=Job.Kind.SEAL)
+    assert jobs.retry(record_id=job.record_id) is None
+    assert list(Job.objects.pending().values_list("pk", flat=True)) == [again.pk]
+
+
+def test_who_works_on_what_was_stopped_holds_it_no_more(alice: User) -> None:
+    """Whatever it tells later: the job stays stopped."""
+    record = making.dictation(alice, "hello")
+    job = jobs.enqueue(record_id=record.pk, kind=Job.Kind.TRANSCRIBE)
+    taken = jobs.take(job_id=job.pk, holder="first")
+    assert taken is not None
+    assert jobs.cancel(record_id=record.pk)
+    assert not jobs.renew(job_id=job.pk, holder="first", progress=70)
+    with pytest.raises(LeaseLost):
+        jobs.note(job_id=job.pk, holder="first", task_id="t1")
+    with pytest.raises(LeaseLost):
+        Lease(taken).hold()
+    jobs.fail(job_id=job.pk, holder="first", reason="too late")
+    jobs.put_back(job_id=job.pk, holder="first")
+    job.refresh_from_db()
+    assert (job.status, job.progress, job.task_id, job.attempts) == (Job.Status.CANCELLED, 0, "", 1)
+
+
+@pytest.mark.parametrize(("told", "shown"), [(-3, 0), (40, 40), (250, 100)])
+def test_progress_is_a_per_cent_whatever_is_told(job: Job, told: int, shown: int) -> None:
+    jobs.take(job_id=job.pk, holder="first")
+    assert jobs.renew(job_id=job.pk, holder="first", progress=told)
+    job.refresh_from_db()
+    assert job.progress == shown
+
+
 def test_finishing_twice_asks_for_one_seal(job: Job) -> None:
     rung = bells()
     services.finish(record_id=job.record_id)
@@ -194,6 +252,72 @@ def test_a_worker_that_dies_every_time_is_given_up(job: Job) -> None:
     assert jobs.take(job_id=job.pk, holder="last") is None
     job.refresh_from_db()
     assert (job.status, job.reason) == (Job.Status.FAILED, jobs.GAVE_OUT)
+
+
+@pytest.fixture
+def ending() -> Iterator[threading.Event]:
+    """Set it, and this process is to end; afterwards it is not."""
+    yield stopping.stopping
+    stopping.stopping.clear()
+
+
+def test_a_worker_that_is_to_end_puts_its_job_back_for_the_next_one(job: Job, ending: threading.Event) -> None:
+    done = []
+
+    def long_work(lease: Lease) -> None:
+        lease.progress(5)
+        rung.append(bells())
+        ending.set()
+        lease.progress(6)
+        done.append(1)
+
+    rung: list[int] = []
+    jobs.run(job_id=job.pk, work=long_work)
+    job.refresh_from_db()
+    assert (done, job.status, job.attempts, job.lease_until) == ([], Job.Status.QUEUED, 0, None)
+    assert bells() == rung[0] + 1
+    ending.clear()
+    jobs.run(job_id=job.pk, work=recordings.seal)
+    job.refresh_from_db()
+    assert (job.status, job.attempts) == (Job.Status.DONE, 1)
+
+
+def test_who_does_not_look_loses_the_job_all_the_same(job: Job) -> None:
+    def deaf(lease: Lease) -> None:
+        jobs.put_back_all()
+        seen.append(Job.objects.get(pk=job.pk).status)
+        recordings.seal(lease)
+
+    seen: list[str] = []
+    jobs.run(job_id=job.pk, work=deaf)
+    assert seen == [Job.Status.QUEUED]
+    assert recordings.spool_path(job.record_id).exists(), "two kept its result"
+    jobs.put_back_all()  # nothing is in hand any more
+    assert Job.objects.get(pk=job.pk).status == Job.Status.QUEUED
+
+
+def test_who_takes_over_goes_on_from_the_per_cent_that_was_told(job: Job) -> None:
+    Job.objects.filter(pk=job.pk).update(task_id="t", progress=40)
+    taken = jobs.take(job_id=job.pk, holder="a")
+    assert taken is not None
+    Lease(taken).hold()
+    job.refresh_from_db()
+    assert job.progress == 40
+
+
+def test_a_gateway_is_asked_soon_while_it_begins_and_seldom_after(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    def state(status: str, done_ms: int = 0, callback: bytes | None = None) -> TaskState:
+        return TaskState(status, done_ms, 100, 0, "", callback)
+
+    said = [*[state("queued")] * 5, *[state("running")] * 2, *[state("running", 7)] * 3, state("done", 100, b"{}")]
+    asked, waited = iter(said), []
+    monkeypatch.setattr(stopping, "wait", waited.append)
+    taken = jobs.take(job_id=job.pk, holder="a")
+    assert taken is not None
+    client = cast(Client, SimpleNamespace(task=lambda task_id: next(asked)))
+    outcome = transcription._watched(Lease(taken), job, client, "whisper-1")
+    assert outcome == transcription.Outcome(b"{}", "whisper-1")
+    assert waited == [0.25, 0.5, 1.0, 1.0, 1.0, 0.25, 0.25, 0.5, 1.0, 1.0]
 
 
 STUCK = """

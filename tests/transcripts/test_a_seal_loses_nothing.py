@@ -77,8 +77,8 @@ def test_a_file_that_does_not_read_back_the_same_is_thrown_away_and_the_spool_st
 ) -> None:
     record = making.dictation(alice, finished=False)
     spool = making.spool(record, making.sound(3))
-    silence = recordings._frame(bytes(2 * 16_000 * 3))
-    monkeypatch.setattr(recordings, "_frame", lambda pcm: silence)
+    silence = recordings.frame_of(bytes(2 * 16_000 * 3))
+    monkeypatch.setattr(recordings, "frame_of", lambda pcm: silence)
     job = sealed(record)
     assert (job.status, job.reason) == (Job.Status.QUEUED, recordings.UNREADABLE)
     assert spool.exists()

@@ -6,17 +6,22 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from django.test import Client
 
 from memweb.accounts.models import Preferences, User
 from memweb.engines import batch
 from memweb.engines.errors import EngineFailed, EngineMissing
 from memweb.speech import transcript as speech
 from tests.transcripts import making
-from transcripts import jobs, queries, recordings, second_pass, services
+from transcripts import jobs, queries, recordings, services
+from transcripts.editor import carrying, editing
+from transcripts.hearing import second_pass
 from transcripts.models import Job, Record, Version
 
 pytestmark = pytest.mark.django_db(transaction=True)
 HEARD = [making.line("0", 100, "Hello there."), making.line("1", 3000, "How are you?")]
+TIMELY = [HEARD[0], making.line("1", 4_800, "How are you?")]
+"""Each about when it was spoken."""
 
 
 def hears(
@@ -55,6 +60,14 @@ def shown(record: Record) -> Version:
     record.refresh_from_db()
     assert record.current_version is not None
     return record.current_version
+
+
+def texts(version: Version) -> list[str]:
+    return [segment.text for segment in version.segments.shown()]
+
+
+def corrected(version: Version, key: str, text: str, person: User) -> None:
+    assert editing.rewrite(version=version, keys=[key], revisions=[0], text=text, user_id=person.pk)
 
 
 def test_an_untouched_record_shows_it_with_real_times_and_confidence(
@@ -177,6 +190,59 @@ def test_going_on_shows_the_live_text_again(record: Record, monkeypatch: pytest.
     jobs.run(job_id=sealed(record).pk, work=second_pass.make)
     services.reopen(record_id=record.pk)
     assert shown(record).kind == Version.Kind.LIVE
+
+
+def test_going_on_keeps_what_was_corrected_in_the_second_pass(
+    alice: User, record: Record, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hears(monkeypatch, TIMELY)
+    jobs.run(job_id=sealed(record).pk, work=second_pass.make)
+    corrected(shown(record), "1", "How are we?", alice)
+    for number in (1, 2):
+        services.reopen(record_id=record.pk)
+        assert shown(record).kind == Version.Kind.LIVE
+        assert texts(shown(record)) == ["hello there", "how are we?", "and more"][: number + 1]
+        services.save_final(record_id=record.pk, segment=making.line("2-0", 8_000, "and more"))
+        hears(monkeypatch, [*TIMELY, making.line("2", 8_000, "And more.")])
+        making.spool(record, making.sound(4) + making.sound(1, seed=3) * number)
+        jobs.run(job_id=sealed(record).pk, work=second_pass.make)
+        assert texts(shown(record)) == ["hello there", "how are we?", "and more"]
+        assert texts(record.versions.latest("number")) == ["Hello there.", "How are we?", "And more."]
+    assert [segment.text for segment in carrying.original_of(shown(record))] == [
+        "hello there", "how are you", "and more",
+    ]  # fmt: skip
+
+
+def test_a_correction_is_made_once_however_often_it_goes_over(alice: User) -> None:
+    record = making.dictation(alice, "um so um we saw it")
+    version = services.add_version(
+        record_id=record.pk, kind=Version.Kind.SECOND_PASS, model="other", language="en",
+        segments=[making.line("0", 100, "Um, so, um, we saw it.")],
+    )  # fmt: skip
+    corrected(version, "0", "So, um, we never saw it.", alice)
+    for _ in range(3):
+        services.show_version(record_id=record.pk, number=version.number)
+        services.reopen(record_id=record.pk)
+        assert texts(shown(record)) == ["so um we never saw it"]
+
+
+def test_a_page_older_than_the_second_pass_is_told_where_its_correction_went(
+    alice: User, client: Client, record: Record, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client.force_login(alice)
+    pages = {"headers": {"Accept": "text/x-paragraphs"}}
+    address = f"/transcripts/{record.pk}/text/?version=1"
+    told = "Saved in “Live text” only. “Second pass” is shown and shared"
+    said = client.post(address, {"segment": "1-0:0", "text": "hello where"}, **pages).content.decode()
+    assert told not in said
+    version = services.add_version(
+        record_id=record.pk, kind=Version.Kind.SECOND_PASS, model="other", language="en", segments=HEARD
+    )
+    services.show_version(record_id=record.pk, number=version.number)
+    said = client.post(address, {"segment": "1-0:1", "text": "hello here"}, **pages).content.decode()
+    assert told in said
+    said = client.post(address, {"segment": "1-0:2", "text": "hello there"}, follow=True).content.decode()
+    assert told in said
 
 
 @pytest.mark.speech

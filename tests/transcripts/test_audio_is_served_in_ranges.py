@@ -11,10 +11,10 @@ from django.test import AsyncClient
 from django.urls import reverse
 
 from memweb.accounts.models import User
+from memweb.ranges import range_of
 from tests.transcripts import making
 from transcripts import jobs, recordings, services
 from transcripts.models import Job, Record, Recording
-from transcripts.views.audio import range_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

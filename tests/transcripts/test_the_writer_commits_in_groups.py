@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
@@ -56,17 +57,28 @@ def person(name: str) -> User:
     return User.objects.create_user(name)
 
 
+async def held() -> tuple[threading.Event, asyncio.Future[bool]]:
+    """Stop the writer's thread at a gate, so that what is put now waits together; the gate, and the wait for it."""
+    there, gate = threading.Event(), threading.Event()
+
+    def stand() -> bool:
+        there.set()
+        return gate.wait(20)
+
+    waiting = writer.submit(stand)
+    assert await asyncio.to_thread(there.wait, 20)
+    return gate, waiting
+
+
 async def test_a_result_comes_after_the_commit() -> None:
     made = await writer.submit(person, "ada")
     assert await database_sync_to_async(User.objects.filter(pk=made.pk).exists)()
 
 
 async def test_what_waits_goes_into_one_commit_and_in_order(commits: list[int]) -> None:
-    gate = threading.Event()
-    first = writer.submit(gate.wait, 20)
+    gate, first = await held()
     order: list[int] = []
     futures = [writer.submit(order.append, number) for number in range(100)]
-    await asyncio.sleep(0.1)
     gate.set()
     await asyncio.gather(first, *futures)
     assert order == list(range(100))
@@ -74,8 +86,7 @@ async def test_what_waits_goes_into_one_commit_and_in_order(commits: list[int]) 
 
 
 async def test_one_failure_does_not_spoil_its_neighbours() -> None:
-    gate = threading.Event()
-    waiting = writer.submit(gate.wait, 20)
+    gate, waiting = await held()
 
     def fail_after_writing() -> None:
         person("half")
@@ -150,8 +161,7 @@ async def test_rows_are_gathered_and_written_in_bulk(monkeypatch: pytest.MonkeyP
 
 async def test_nothing_is_left_when_it_is_closed() -> None:
     kept: list[str] = []
-    gate = threading.Event()
-    waiting = writer.submit(gate.wait, 20)
+    gate, waiting = await held()
     last = writer.submit(kept.append, "final")
     writer.collect(kept.extend, "row")
     threading.Timer(0.2, gate.set).start()
@@ -163,3 +173,60 @@ async def test_nothing_is_left_when_it_is_closed() -> None:
 async def test_each_item_is_in_a_transaction() -> None:
     inside: Callable[[], bool] = lambda: connection.in_atomic_block and bool(transaction.get_connection())  # noqa: E731
     assert await writer.submit(inside) is True
+
+
+def named(names: list[str]) -> list[User]:
+    """Rows of many at once, as `join` wants it; one name is refused."""
+    CALLS.append(names)
+    people = [person(name) for name in names]
+    if "nobody" in names:
+        raise ValueError("no")
+    return people
+
+
+CALLS: list[list[str]] = []
+
+
+async def test_what_joins_is_one_call_in_order_and_each_gets_its_own_result() -> None:
+    CALLS.clear()
+    gate, waiting = await held()
+    futures = [writer.join(named, name) for name in ("a", "b", "c")]
+    between = writer.submit(person, "between")
+    futures.append(writer.join(named, "d"))
+    gate.set()
+    assert [(await future).username for future in futures] == ["a", "b", "c", "d"]
+    await asyncio.gather(waiting, between)
+    assert CALLS == [["a", "b", "c"], ["d"]]
+
+
+async def test_one_that_fails_is_found_and_the_others_are_written() -> None:
+    gate, waiting = await held()
+    good, bad, good_too = (writer.join(named, name) for name in ("a", "nobody", "b"))
+    gate.set()
+    await waiting
+    assert [(await good).username, (await good_too).username] == ["a", "b"]
+    with pytest.raises(ValueError, match="no"):
+        await bad
+    assert not await database_sync_to_async(User.objects.filter(username="nobody").exists)()
+
+
+async def test_the_first_to_join_waits_for_nobody_and_those_after_it_share(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writer, "JOIN_SECONDS", 2.0)
+    CALLS.clear()
+    began = time.monotonic()
+    await writer.join(named, "first")
+    assert time.monotonic() - began < 1.5
+    late = [writer.join(named, f"late {number}") for number in range(3)]
+    await asyncio.gather(*late)
+    assert time.monotonic() - began > 1.5
+    assert CALLS[1:] == [["late 0", "late 1", "late 2"]]
+
+
+async def test_who_does_not_join_takes_along_those_who_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writer, "JOIN_SECONDS", 60.0)
+    await writer.join(named, "first")
+    waiting = writer.join(named, "second")
+    await asyncio.sleep(0.1)
+    assert not waiting.done()
+    await writer.submit(person, "urgent")
+    assert (await waiting).username == "second"

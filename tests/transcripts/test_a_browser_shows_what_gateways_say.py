@@ -1,0 +1,109 @@
+"""Callbacks and panels in a real Chromium: the panels come by themselves, times lead into the text, axe is content."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Page
+
+from tests.browser.driving import Driven, browser
+from tests.running import RunningServer
+from tests.transcripts.test_a_browser_reads_and_plays import AXE, RUN_AXE, SHOTS
+
+pytestmark = [pytest.mark.browser, pytest.mark.process]
+
+PREPARE = """
+from tests.transcripts import making, posting
+from tests.transcripts.test_callbacks_are_shown import ANALYSED, analysed
+from transcripts import jobs, recordings, services, streams
+from transcripts.callbacks import applying
+from transcripts.models import Job
+owner = User.objects.get(username="owner")
+streams.begin(owner_id=owner.pk, title="Council radio, evening", provider="assemblyai", task_id="ec24" * 8)
+many = [posting.turn("ec24" * 8, n, "Words.") for n in range(3)]
+posting.store(owner, *many, posting.turn("b7f0" * 8, 0, "Early."), b"no json at all", ids=True)
+applying.apply_waiting()
+posting.store(owner, posting.turn("ec24" * 8, 9, "Not yet."))
+record = analysed(owner, {**ANALYSED, "chapters": [
+    {"gist": "Greeting", "headline": "Two people greet each other.", "summary": "At length.",
+     "start": 1500, "end": 1900},
+]})
+services.rename(record_id=record.pk, title="A greeting", user_id=owner.pk)
+making.spool(record, making.sound(3))
+services.finish(record_id=record.pk)
+jobs.run(job_id=Job.objects.get(record=record, kind="seal").pk, work=recordings.seal)
+print(record.pk)
+"""
+WIDE = "() => document.documentElement.scrollWidth > document.documentElement.clientWidth"
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[RunningServer, str]]:
+    """A server with callbacks of every state and a record with panels; the record's id."""
+    with RunningServer(tmp_path_factory.mktemp("gateways-say")) as server:
+        yield server, server.ask(PREPARE).splitlines()[-1]
+
+
+@pytest.fixture(scope="module", params=["light-1280", "dark-390"])
+def driven(prepared: tuple[RunningServer, str], request: pytest.FixtureRequest) -> Iterator[Driven]:
+    scheme, _, width = request.param.partition("-")
+    size = {"width": int(width), "height": 800}
+    with browser(prepared[0], None, viewport=size, reduced_motion="reduce", color_scheme=scheme) as driven:
+        yield driven
+        assert driven.errors == []
+
+
+def opened(driven: Driven, path: str) -> Page:
+    driven.page.goto(driven.server.url + path)
+    return driven.page
+
+
+def shoot(driven: Driven, name: str) -> None:
+    if SHOTS:
+        how = driven.page.evaluate("() => [innerWidth, matchMedia('(prefers-color-scheme: dark)').matches]")
+        driven.page.screenshot(path=f"{SHOTS}/{name}-{'dark' if how[1] else 'light'}-{how[0]}.png", full_page=True)
+
+
+def assert_sound(driven: Driven, name: str) -> None:
+    shoot(driven, name)
+    driven.page.evaluate(AXE.read_text())
+    assert driven.page.evaluate(RUN_AXE) == []
+    assert not driven.page.evaluate(WIDE)
+
+
+def test_every_callback_and_what_came_of_it_can_be_read(driven: Driven) -> None:
+    page = opened(driven, "/settings/callbacks/")
+    assert page.locator(".seq > li").count() == 6
+    assert_sound(driven, "callbacks")
+    page.get_by_role("link", name="Not understood").click()
+    page.wait_for_url("**state=unreadable**")
+    assert page.locator(".seq > li").count() == 1
+    page.get_by_role("link", name="Stored").click()
+    page.wait_for_url("**state=stored**")
+    page.get_by_role("button", name="Apply again").click()
+    page.get_by_text("is being applied again").wait_for()
+
+
+def test_panels_come_by_themselves_and_lead_into_the_text(driven: Driven, prepared: tuple[RunningServer, str]) -> None:
+    page = opened(driven, f"/transcripts/{prepared[1]}/")
+    chapters = page.locator("details.panel", has_text="Chapters")
+    chapters.wait_for()
+    chapters.get_by_role("link", name="Go to 0:01").click()
+    page.wait_for_function("() => Math.abs(document.querySelector('audio').currentTime - 1.5) < 0.2")
+    page.locator("details.panel summary", has_text="Names and numbers").click()
+    page.get_by_text("<script>alert(1)</script>").wait_for()
+    assert_sound(driven, "panels")
+    opened(driven, f"/transcripts/{prepared[1]}/panels/")
+    assert_sound(driven, "panels-alone")
+
+
+def test_streams_are_listed_and_a_bad_address_is_told(driven: Driven) -> None:
+    page = opened(driven, "/streams/")
+    page.get_by_text("Council radio, evening").wait_for()
+    assert_sound(driven, "streams")
+    page.get_by_label("Address").fill("ftp://radio.example/evening")
+    page.get_by_role("button", name="Start").click()
+    page.get_by_role("alert").first.wait_for()
+    assert page.get_by_label("Address").input_value() == "ftp://radio.example/evening"
+    assert_sound(driven, "streams-refused")

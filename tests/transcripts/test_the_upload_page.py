@@ -1,0 +1,330 @@
+"""The upload page: choosing, asking, and what each file's row says and offers."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+from django.utils import timezone
+
+from memweb.accounts.models import User
+from memweb.accounts.services import preferences_of
+from tests import media_files
+from tests.transcripts import making
+from transcripts import services, uploads
+from transcripts.files.options import ASSEMBLYAI, ELEVENLABS, FEATURES, WHISPER, Options
+from transcripts.models import Job, Record, Recording, Upload, Version
+from transcripts.shown import wording
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def as_alice(alice: User) -> Client:
+    client = Client()
+    client.force_login(alice)
+    return client
+
+
+def page(client: Client) -> str:
+    answer = client.get("/upload/")
+    assert answer.status_code == 200
+    return answer.content.decode()
+
+
+def words(html: str) -> list[str]:
+    """What the rows of the queue say of their state."""
+    found = re.findall(r'<div class="side">.*?<span class="num">(.*?)</span>', html.split("<template")[0], re.S)
+    return [word.strip() for word in found]
+
+
+def an_upload(owner: User, name: str = "a.wav", size: int = 1000, **known: Any) -> Upload:
+    upload = uploads.begin(owner_id=owner.pk, name=name, size=size)
+    Upload.objects.filter(pk=upload.pk).update(**known)
+    upload.refresh_from_db()
+    return upload
+
+
+def a_record(owner: User, upload: Upload, status: str, kind: str, /, **job: Any) -> Record:
+    record = Record.objects.create(owner=owner, source="file", title="Tape", status=status, started_at=timezone.now(),
+                                   duration_ms=1200_000)  # fmt: skip
+    Upload.objects.filter(pk=upload.pk).update(record=record, status="taken")
+    Job.objects.create(record=record, kind=kind, due_at=timezone.now(), **job)
+    return record
+
+
+def test_limits_and_formats_are_said_before_choosing(as_alice: Client) -> None:
+    html = page(as_alice)
+    assert "up to 4 GB each" in html
+    assert "memweb reads WAV, MP3, M4A" in html
+    assert "Transcribe the sample" in html
+    assert "Nothing is waiting." in html
+
+
+def test_a_page_without_scripts_uploads_by_its_form(as_alice: Client, tmp_path: Path) -> None:
+    files = [SimpleUploadedFile(name, b"x" * 3_000_000) for name in ("one.wav", "two.mp3")]
+    assert as_alice.post("/upload/", {"files": files}).status_code == 302
+    assert sorted(Record.objects.values_list("title", flat=True)) == ["one", "two"]
+    assert {uploads.path_of(one.pk).stat().st_size for one in Upload.objects.all()} == {3_000_000}
+
+
+def test_a_form_with_too_large_a_file_says_so(as_alice: Client, settings: Any) -> None:
+    settings.MAX_UPLOAD_MB = 1
+    file = SimpleUploadedFile("one.wav", b"x" * 1_500_000)
+    answer = as_alice.post("/upload/", {"files": [file]}, follow=True)
+    assert "This file is larger than 0.001 GB" in answer.content.decode()
+    assert not Upload.objects.exists()
+
+
+def test_the_sample_is_taken_as_if_it_had_been_uploaded(as_alice: Client) -> None:
+    for _ in range(2):
+        assert as_alice.post("/upload/sample/").status_code == 302
+    assert [record.title for record in Record.objects.all()] == ["A Tale of Two Cities"] * 2
+
+
+STATES: dict[str, tuple[dict[str, Any], str]] = {
+    "waiting": ({"status": "finishing", "kind": Job.Kind.PREPARE}, "Waiting"),
+    "reading": ({"status": "finishing", "kind": Job.Kind.PREPARE, "job": {"status": "running"}}, "Reading the file"),
+    "queued": ({"status": "finishing", "kind": Job.Kind.TRANSCRIBE}, "Waiting"),
+    "handing": ({"status": "finishing", "kind": Job.Kind.TRANSCRIBE, "job": {"status": "running"}}, "Handing over"),
+    "transcribing": (
+        {"status": "finishing", "kind": Job.Kind.TRANSCRIBE,
+         "job": {"status": "running", "asset_id": "re_1", "progress": 41, "begun_at": timezone.now()}},
+        "Transcribing 41 %",
+    ),
+    "failed": (
+        {"status": "failed", "kind": Job.Kind.TRANSCRIBE, "job": {"status": "failed", "reason": "No."}},
+        "Failed while transcribing",
+    ),
+    "stopped": (
+        {"status": "failed", "kind": Job.Kind.TRANSCRIBE, "job": {"status": "cancelled", "progress": 18}},
+        "Stopped at 18 %",
+    ),
+    "speakers": (
+        {"status": "ready", "kind": Job.Kind.SPEAKERS, "job": {"status": "running", "progress": 7}},
+        "Telling speakers apart 7 %",
+    ),
+    "ready": ({"status": "ready", "kind": Job.Kind.TRANSCRIBE, "job": {"status": "done"}}, "Ready"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", STATES)
+def test_a_row_says_how_its_file_stands(as_alice: Client, alice: User, name: str) -> None:
+    made, said = STATES[name]
+    upload = an_upload(alice, offset=1000)
+    record = a_record(alice, upload, made["status"], made["kind"], **made.get("job", {}))
+    for address in ("/upload/", f"/upload/{upload.pk}/"):
+        html = as_alice.get(address).content.decode()
+        assert words(html) == [said]
+    assert ('hx-trigger="every 2s"' in html) == (name not in ("failed", "stopped", "ready"))
+    assert ("Retry Tape" in html) == (name in ("failed", "stopped"))
+    assert ("Cancel Tape" in html) == (name not in ("failed", "stopped", "ready"))
+    assert (f"/transcripts/{record.pk}/" in html) == (name in ("speakers", "ready"))
+    part = as_alice.get(f"/transcripts/{record.pk}/state/").content.decode()
+    card = as_alice.get(f"/transcripts/{record.pk}/state/?as=card").content.decode()
+    assert said in card
+    for polled in (html, part, card):
+        making.assert_focus_stays(polled)
+
+
+def test_a_file_that_stopped_coming_says_how_it_goes_on(as_alice: Client, alice: User) -> None:
+    upload = an_upload(alice, offset=480, fingerprint="a.wav|1000|5")
+    html = page(as_alice)
+    assert words(html) == ["Waiting at 48 %"]
+    assert "Drop the same file again, and it continues where it stopped." in html
+    assert f'data-url="/uploads/{upload.pk}/"' in html
+    assert 'data-fingerprint="a.wav|1000|5"' in html
+
+
+def test_what_is_refused_stays_until_it_is_dismissed(as_alice: Client, alice: User) -> None:
+    upload = an_upload(alice, status="refused", reason="This is no recording.")
+    assert "This is no recording." in page(as_alice)
+    assert words(page(as_alice)) == ["Not a recording"]
+    assert as_alice.post(f"/upload/{upload.pk}/dismissal/").status_code == 302
+    assert words(page(as_alice)) == []
+
+
+def test_what_is_here_already_is_offered_and_transcribed_again(as_alice: Client, alice: User) -> None:
+    record = making.dictation(alice, "Here before.")
+    Recording.objects.create(record=record, path="x.flac", samples=5, size=5, pcm_sha256="0" * 64)
+    upload = an_upload(alice, status="duplicate", duplicate_of=record)
+    html = page(as_alice)
+    assert words(html) == ["Already here"]
+    assert f'href="/transcripts/{record.pk}/"' in html
+    answer = as_alice.post(f"/upload/{upload.pk}/again/", headers={"HX-Request": "true"})
+    assert answer["HX-Redirect"] == f"/transcripts/{record.pk}/"
+    assert Job.objects.get().kind == Job.Kind.TRANSCRIBE
+    assert not Upload.objects.exists()
+
+
+def test_what_is_stopped_here_is_stopped_there(as_alice: Client, alice: User) -> None:
+    upload = an_upload(alice)
+    record = a_record(alice, upload, "finishing", Job.Kind.TRANSCRIBE)
+    html = as_alice.post(f"/upload/{upload.pk}/stop/", headers={"HX-Request": "true"}).content.decode()
+    assert words(html) == ["Stopped"]
+    html = as_alice.post(f"/upload/{upload.pk}/retry/", headers={"HX-Request": "true"}).content.decode()
+    assert words(html) == ["Waiting"]
+    record.refresh_from_db()
+    assert record.status == Record.Status.FINISHING
+
+
+@pytest.mark.parametrize("what", ["stop", "retry", "again"])
+def test_what_there_is_nothing_to_do_with_is_not_found(as_alice: Client, alice: User, what: str) -> None:
+    assert as_alice.post(f"/upload/{an_upload(alice).pk}/{what}/").status_code == 404
+
+
+def test_about_how_long_it_takes_is_told_when_it_is_known(alice: User) -> None:
+    upload = an_upload(alice)
+    record = a_record(alice, upload, "finishing", Job.Kind.TRANSCRIBE, status="running", asset_id="re_1")
+    now = timezone.now()
+    for percent, ago, left in ((3, 60, ""), (50, 360, "about 6 min left"), (90, 90, "less than a minute left")):
+        begun = now - timedelta(seconds=ago)
+        Job.objects.update(progress=percent, begun_at=begun)
+        assert wording.state_of(record, record.jobs.all(), edited=False, now=now).left == left
+
+
+def test_choices_are_remembered_and_said_in_a_sentence(as_alice: Client, alice: User, settings: Any) -> None:
+    settings.GATEWAY_URL, settings.GATEWAY_KEY = "https://speech.example.org", "k"
+    form = {"language": "pt", "speakers": "2", "provider": "assemblyai", "model": "nano", "features_of": "assemblyai",
+            "auto_chapters": "on", "word_boost": "Osei\nMill Lane", "custom_spelling": "acra = Accra"}  # fmt: skip
+    html = as_alice.post("/upload/options/", form, headers={"HX-Request": "true"}).content.decode()
+    assert "Portuguese, tell speakers apart, AssemblyAI at $0.15 an hour" in html
+    kept = Options.read(preferences_of(alice).file_options)
+    assert kept.more == {"auto_chapters": True, "word_boost": ["Osei", "Mill Lane"], "punctuate": False,
+                         "format_text": False, "custom_spelling": [{"from": ["acra"], "to": "Accra"}]}  # fmt: skip
+    assert "Osei\nMill Lane</textarea>" in page(as_alice)
+    assert "acra = Accra</textarea>" in page(as_alice)
+    as_alice.post("/uploads/", headers={"Tus-Resumable": "1.0.0", "Upload-Length": "5"})
+    assert Upload.objects.get().options == kept.kept()
+    assert kept.parameters("re_1").items() >= {"language_code": "pt", "speakers_expected": 2}.items()
+
+
+def test_the_built_in_gateway_costs_nothing_and_says_so(as_alice: Client, settings: Any) -> None:
+    assert "on this machine, no cost" in page(as_alice)
+    assert "AssemblyAI, hosted" not in page(as_alice)
+    settings.ASSEMBLYAI_API_KEY = "k"
+    assert "AssemblyAI, hosted" in page(as_alice)
+
+
+def test_a_choice_the_gateway_does_not_offer_is_left_out(as_alice: Client, alice: User) -> None:
+    as_alice.post("/upload/options/", {"provider": "elevenlabs"})
+    assert "on this machine, no cost" in page(as_alice)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [None, [], "x", {"provider": ["x"]}, {"language": "xx-nothing"}, {"speakers": "99"}, {"more": "x"}, {"model": {}},
+     {"provider": "assemblyai", "more": {"speech_threshold": "much", "summary_type": "x", "custom_spelling": ["x"]}}],
+)  # fmt: skip
+def test_odd_choices_are_left_at_their_defaults(given: object) -> None:
+    read = Options.read(given)
+    assert (read.language, read.model, read.speakers, read.more) == ("", "", -1, {})
+    assert Options.read(read.kept()) == read
+
+
+def test_every_feature_can_be_asked_for_and_kept() -> None:
+    samples: dict[str, Any] = {"list": ["a"], "spelling": [{"from": ["a"], "to": "b"}], "number": 0.5, "text": "en"}
+    for provider in (WHISPER, ELEVENLABS, ASSEMBLYAI):
+        more = {}
+        for feature in FEATURES[provider]:
+            picked = feature.choices[-1][0] if feature.choices else None
+            more[feature.name] = not feature.on if feature.kind == "flag" else samples.get(feature.kind, picked)
+        read = Options.read({"provider": provider, "more": more})
+        assert read.more == more
+        assert Options.read(read.kept()) == read
+        if provider != WHISPER:
+            assert read.parameters("re_1").items() >= more.items()
+
+
+def test_prices_follow_the_provider() -> None:
+    assert Options(provider=ELEVENLABS).rate() == services_rate("0.39")
+    assert Options(provider=WHISPER, speakers=0).rate() == services_rate("7.20")
+
+
+def test_what_has_a_price_says_so_before_and_the_sum_runs_along(as_alice: Client, alice: User, settings: Any) -> None:
+    def sums(html: str) -> str:
+        return re.findall(r'<p class="sub num sum" id="sum"[^>]*>(.*?)</p>', html)[0]
+
+    asked = Options().kept()
+    uploads_ = [an_upload(alice, name) for name in ("a.wav", "b.wav")]
+    for upload in uploads_:  # 20 minutes each, at $3.60 an hour
+        a_record(alice, upload, "finishing", Job.Kind.TRANSCRIBE, status="running", options=asked)
+    assert "$" not in page(as_alice), "the built-in gateway costs nothing"
+    settings.GATEWAY_URL, settings.GATEWAY_KEY = "https://speech.example.org", "k"
+    html = page(as_alice)
+    assert html.count("<span>about $1.20</span>") == 2
+    assert sums(html) == "Altogether about $2.40, by the published prices."
+    first = Job.objects.order_by("id").first()
+    assert first is not None
+    Job.objects.filter(pk=first.pk).update(status="done", gateway=settings.GATEWAY_URL)
+    row = as_alice.get(f"/upload/{uploads_[1].pk}/").content.decode()
+    assert 'hx-swap-oob="true"' in row, "the sum of a page that is open stands still"
+    assert sums(row) == "Altogether about $2.40, by the published prices. Of it so far about $1.20."
+    Job.objects.exclude(pk=first.pk).update(status="cancelled")
+    assert sums(page(as_alice)).startswith("Altogether about $1.20,")
+    Job.objects.filter(pk=first.pk).update(gateway="")
+    assert sums(page(as_alice)) == "", "what was done on this machine cost nothing"
+
+
+def test_what_waits_behind_others_is_asked_after_seldom_and_without_the_sum(as_alice: Client, alice: User) -> None:
+    def asked(upload: Upload) -> str:
+        return as_alice.get(f"/upload/{upload.pk}/").content.decode()
+
+    made = [an_upload(alice, f"{number}.wav") for number in range(3)]
+    status = {"status": "running", "asset_id": "re_1", "begun_at": timezone.now()}
+    a_record(alice, made[0], "finishing", Job.Kind.TRANSCRIBE, **status)
+    for upload in made[1:]:
+        a_record(alice, upload, "finishing", Job.Kind.TRANSCRIBE)
+    assert 'hx-trigger="every 2s"' in asked(made[2]), "it has only just come: it may start at any moment"
+    Job.objects.update(created_at=timezone.now() - timedelta(seconds=11))
+    waiting = asked(made[2])
+    assert words(waiting) == ["Waiting, 2 ahead"]
+    assert 'hx-trigger="every 10s"' in waiting
+    assert 'id="sum"' not in waiting
+    running = asked(made[0])
+    assert 'hx-trigger="every 2s"' in running
+    assert 'id="sum"' in running
+
+
+def test_what_is_not_read_yet_has_no_price(as_alice: Client, alice: User, settings: Any) -> None:
+    settings.GATEWAY_URL, settings.GATEWAY_KEY = "https://speech.example.org", "k"
+    record = a_record(alice, an_upload(alice), "finishing", Job.Kind.PREPARE)
+    Record.objects.filter(pk=record.pk).update(duration_ms=0)
+    html = page(as_alice)
+    assert "<span>about $" not in html
+    assert 'data-rate="3.60"' in html, "the page needs it, to tell the price of what is dropped"
+
+
+def services_rate(dollars: str) -> Any:
+    from decimal import Decimal
+
+    return Decimal(dollars)
+
+
+def test_a_row_says_what_was_found(as_alice: Client, alice: User) -> None:
+    upload = an_upload(alice)
+    record = a_record(alice, upload, "ready", Job.Kind.TRANSCRIBE, status="done", begun_at=timezone.now(),
+                      ended_at=timezone.now())  # fmt: skip
+    lines = [making.line("0", 0, "One.", speaker="A"), making.line("1", 5000, "Two.", speaker="B")]
+    version = services.add_version(
+        record_id=record.pk, kind=Version.Kind.TRANSCRIBED, model="whisper-1", language="en", segments=lines
+    )
+    services.show_version(record_id=record.pk, number=version.number)
+    html = page(as_alice)
+    for fact in ("20:00", "2 speakers", "English", "took 1 s on this machine"):
+        assert f"<span>{fact}</span>" in html
+
+
+def test_a_silent_or_odd_file_name_is_shown_as_text(as_alice: Client, alice: User) -> None:
+    an_upload(alice, name="<img src=x onerror=alert(1)>.wav")
+    assert "&lt;img src=x onerror=alert(1)&gt;.wav" in page(as_alice)
+
+
+def test_whole_files_are_made_of_real_sound(tmp_path: Path) -> None:
+    """The files that other tests of uploads send can be decoded at all."""
+    assert media_files.load(media_files.make(tmp_path / "a.mp3", media_files.tone(1))).any()

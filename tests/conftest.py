@@ -4,12 +4,32 @@ from __future__ import annotations
 
 import importlib.util
 import os
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import pytest_django
 
 from tests.running import ROOT, RunningServer
+
+USUAL_SECONDS = {"speech": 20.0, "browser": 6.0, "process": 3.0}
+"""About what one test of a kind takes; others take no time worth counting."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The files that take longest first: several run at once, and a long one begun last would run alone at the end."""
+    seconds: defaultdict[Path, float] = defaultdict(float)
+    for item in items:
+        seconds[item.path] += max([0.1, *map(_usual_seconds, item.iter_markers())])
+    items.sort(key=lambda item: -seconds[item.path])
+
+
+def _usual_seconds(mark: pytest.Mark) -> float:
+    """What a mark says of how long a test takes: one that is given much time needs some of it."""
+    if mark.name == "timeout":
+        return float(mark.args[0]) / 10
+    return USUAL_SECONDS.get(mark.name, 0.0)
 
 
 @pytest.fixture(scope="session")
@@ -24,6 +44,21 @@ def django_db_modify_db_settings(tmp_path_factory: pytest.TempPathFactory) -> No
     else:
         name = f"test_memweb_{os.getpid()}"
     connections["default"].settings_dict["TEST"]["NAME"] = name
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: pytest_django.DjangoDbBlocker) -> Iterator[None]:
+    """Let go of the database before it is dropped: a thread that has just ended its work may still be connected."""
+    from django.db import connection
+
+    yield
+    with django_db_blocker.unblock():
+        if connection.vendor == "postgresql":
+            with connection.cursor() as cursor:
+                cursor.execute(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                    " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                )
 
 
 @pytest.fixture

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import uuid
 from pathlib import Path
@@ -18,9 +20,29 @@ from urllib.parse import urlsplit, urlunsplit
 import httpx
 
 ROOT = Path(__file__).resolve().parent.parent
+_SQLITE = "memweb.sqlite3"
 START_SECONDS = 60.0
 STOP_SECONDS = 20.0
 SECRET_KEY = "tests-only-" + "k" * 50
+Part = Literal["web", "worker", "streams"]
+_PATCHED = """
+import runpy, sys
+import django
+django.setup()
+{patch}
+sys.argv = list({arguments!r})
+sys.path.insert(0, "")
+if sys.argv[0] == "-m":
+    del sys.argv[0]
+    runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
+else:
+    runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+
+_pattern_folder = tempfile.TemporaryDirectory(prefix="memweb-pattern-")
+_sqlite_pattern = Path(_pattern_folder.name) / _SQLITE
+_postgres_patterns: dict[str, str] = {}
+"""Prepared databases that new servers are copied from: a SQLite file; on each PostgreSQL address, one by name."""
 
 
 def free_port() -> int:
@@ -38,7 +60,7 @@ def clean_environment() -> dict[str, str]:
 
 
 class RunningServer:
-    """memweb as people run it: `python -m memweb.server` (or uvicorn), and the worker when asked for.
+    """memweb as people run it: `python -m memweb.server` (or uvicorn), and worker and streams when asked for.
 
     Two people exist from the start: ``owner`` (a superuser) and ``other``. `start` returns when
     ``/healthz`` answers 200; `kill` and `restart` keep the data folder, the port and the database.
@@ -51,6 +73,7 @@ class RunningServer:
         env: dict[str, str] | None = None,
         server: Literal["daphne", "uvicorn"] = "daphne",
         worker: bool = False,
+        streams: bool = False,
     ) -> None:
         self.port = free_port()
         self.url = f"http://localhost:{self.port}"
@@ -59,6 +82,7 @@ class RunningServer:
         self.data_dir = Path(tmp_path) / f"memweb-{self.port}"
         self.server = server
         self.worker = worker
+        self.streams = streams
         self.environment = clean_environment() | {
             "MEMWEB_DATA_DIR": str(self.data_dir),
             "MEMWEB_HOST": "127.0.0.1",
@@ -68,7 +92,7 @@ class RunningServer:
         self._database_of_its_own: str | None = None
         self._choose_database()
         self.environment |= env or {}
-        self._children: list[subprocess.Popen[bytes]] = []
+        self._children: dict[Part, subprocess.Popen[bytes]] = {}
         self._prepared = False
 
     # --- life -------------------------------------------------------------------------------------
@@ -89,9 +113,8 @@ class RunningServer:
         """Prepare once, start the processes and wait until the server can serve."""
         if not self._prepared:
             self._prepare()
-        self._children = [self._spawn(*self._server_command())]
-        if self.worker:
-            self._children.append(self._spawn(sys.executable, "manage.py", "work"))
+        parts: tuple[tuple[Part, bool], ...] = (("web", True), ("worker", self.worker), ("streams", self.streams))
+        self._children = {part: self._spawn(*self._command(part)) for part, wanted in parts if wanted}
         self._wait_until_healthy()
 
     def stop(self) -> int:
@@ -110,7 +133,40 @@ class RunningServer:
     @property
     def pid(self) -> int:
         """The web process's id."""
-        return self._children[0].pid
+        return self._children["web"].pid
+
+    def kill_one(self, part: Part) -> None:
+        """SIGKILL this process alone; the others go on."""
+        child = self._children.pop(part)
+        child.kill()
+        child.wait(STOP_SECONDS)
+
+    def stop_one(self, part: Part) -> int:
+        """TERM to this process alone; its exit code. The others go on."""
+        child = self._children.pop(part)
+        child.terminate()
+        try:
+            return child.wait(STOP_SECONDS)
+        finally:
+            child.kill()
+            child.wait()
+
+    def pid_of(self, part: Part) -> int:
+        """The process id of this part."""
+        return self._children[part].pid
+
+    def start_one(self, part: Part, patch: str = "") -> None:
+        """Start a process of this kind. `patch` is Python that it runs first, with Django set up: a broken twin."""
+        command = self._command(part)
+        if patch:
+            command = (sys.executable, "-c", _PATCHED.format(patch=patch, arguments=command[1:]))
+        self._children[part] = self._spawn(*command)
+        if part == "web":
+            self._wait_until_healthy()
+
+    def wait_for_the_end(self, part: Part, seconds: float = 60.0) -> int:
+        """The exit code of a process that ends by itself."""
+        return self._children.pop(part).wait(seconds)
 
     # --- people -----------------------------------------------------------------------------------
 
@@ -158,7 +214,11 @@ class RunningServer:
 
     # --- how --------------------------------------------------------------------------------------
 
-    def _server_command(self) -> tuple[str, ...]:
+    def _command(self, part: Part) -> tuple[str, ...]:
+        if part == "worker":
+            return (sys.executable, "manage.py", "work")
+        if part == "streams":
+            return (sys.executable, "manage.py", "runstreams")
         if self.server == "daphne":
             return (sys.executable, "-m", "memweb.server")
         return (
@@ -175,7 +235,7 @@ class RunningServer:
     def _wait_until_healthy(self) -> None:
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
-            for child in self._children:
+            for child in self._children.values():
                 if child.poll() is not None:
                     raise AssertionError(f"a process ended with {child.returncode} at its start:\n{self.log()}")
             try:
@@ -188,31 +248,53 @@ class RunningServer:
         raise AssertionError(f"not healthy after {START_SECONDS:.0f} s:\n{self.log()}")
 
     def _end(self, how: signal.Signals) -> int:
-        for child in self._children:
+        for child in self._children.values():
             if child.poll() is None:
                 child.send_signal(how)
         late = []
-        for child in self._children:
+        for child in self._children.values():
             try:
                 child.wait(STOP_SECONDS)
             except subprocess.TimeoutExpired:
                 child.kill()
                 child.wait(STOP_SECONDS)
                 late.append(child.pid)
-        codes = [child.returncode for child in self._children]
-        self._children = []
+        codes = [child.returncode for child in self._children.values()]
+        self._children = {}
         if late:
             raise AssertionError(f"a process did not stop within {STOP_SECONDS:.0f} s of {how.name}:\n{self.log()}")
         return codes[0] if codes else 0
 
     def _prepare(self) -> None:
+        """Migrate and make the two people once for this process; every further server begins with a copy."""
         self.data_dir.mkdir(parents=True, exist_ok=True)
-        self._create_database()
+        given = self.environment.get("DATABASE_URL", "")
+        if not given:
+            if not _sqlite_pattern.exists():
+                self._migrate()
+                shutil.copy(self.data_dir / _SQLITE, _sqlite_pattern)  # nobody has it open: there is no -wal
+            shutil.copy(_sqlite_pattern, self.data_dir / _SQLITE)
+        elif self._database_of_its_own and urlsplit(given).path == f"/{self._database_of_its_own}":
+            pattern = _postgres_patterns.get(self._admin_url, "template1")
+            self._administer(f'CREATE DATABASE "{self._database_of_its_own}" TEMPLATE "{pattern}"')
+            if self._admin_url not in _postgres_patterns:
+                self._migrate()
+                self._keep_as_pattern()
+        else:
+            self._migrate()
+        self._prepared = True
+
+    def _migrate(self) -> None:
         self.manage("migrate", "--verbosity", "0")
         self.ask(
             "User.objects.create_superuser('owner', password=None)\nUser.objects.create_user('other', password=None)"
         )
-        self._prepared = True
+
+    def _keep_as_pattern(self) -> None:
+        pattern = f"memweb_pattern_{uuid.uuid4().hex[:12]}"
+        self._administer(f'CREATE DATABASE "{pattern}" TEMPLATE "{self._database_of_its_own}"')
+        atexit.register(self._administer, f'DROP DATABASE IF EXISTS "{pattern}" WITH (FORCE)')
+        _postgres_patterns[self._admin_url] = pattern
 
     # --- the database: SQLite in the data folder, or one of its own beside DATABASE_URL's ----------
 
@@ -223,10 +305,6 @@ class RunningServer:
         self._admin_url = given
         self._database_of_its_own = f"memweb_server_{uuid.uuid4().hex[:12]}"
         self.environment["DATABASE_URL"] = urlunsplit(urlsplit(given)._replace(path=f"/{self._database_of_its_own}"))
-
-    def _create_database(self) -> None:
-        if self._database_of_its_own:
-            self._administer(f'CREATE DATABASE "{self._database_of_its_own}"')
 
     def _drop_database(self) -> None:
         if self._database_of_its_own and self._prepared:

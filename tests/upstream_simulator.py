@@ -11,6 +11,7 @@ import json
 import re
 import struct
 import threading
+from base64 import b64decode
 from collections import deque
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -238,3 +239,120 @@ def numbers_in(text: str) -> list[int]:
     strange = [word for word in words if not re.fullmatch(r"f\d+", word)]
     assert not strange, f"not made by a frame: {strange[:5]}"
     return [int(word[1:]) for word in words]
+
+
+@dataclass
+class Connected:
+    """One connection to a `StandIn`: how it was asked for, and every message that came, in order."""
+
+    path: str
+    headers: dict[str, str]
+    heard: list[str | bytes] = field(default_factory=list)
+    closed: tuple[int | None, str | None] = (None, None)
+    over: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def audio_bytes(self) -> int:
+        """Of s16le sound, as either provider takes it."""
+        chunks = [json.loads(text) for text in self.heard if isinstance(text, str)]
+        base64 = [chunk["audio_base_64"] for chunk in chunks if chunk.get("message_type") == "input_audio_chunk"]
+        return sum(len(m) for m in self.heard if isinstance(m, bytes)) + sum(len(b64decode(one)) for one in base64)
+
+
+class StandIn:
+    """Both providers' live sockets at their own paths, for a relay in front of them; records all it is told.
+
+    A query parameter says what it does besides: `x_echo` sends every message back as it came; `x_close=CODE-REASON`
+    closes on the first message; `x_drop` resets the connection there; `x_flood=N` says N kB at once; `x_deaf` reads
+    nothing; `x_refuse=STATUS` answers the handshake with it.
+    """
+
+    def __init__(self) -> None:
+        self.connections: list[Connected] = []
+        self.port = 0
+
+    def __enter__(self) -> Self:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._thread.start()
+        asyncio.run_coroutine_threadsafe(self._start(), self._loop).result(10)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        asyncio.run_coroutine_threadsafe(self._stop(), self._loop).result(10)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(10)
+        self._loop.close()
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Settings that bind both providers to this one."""
+        url = f"ws://127.0.0.1:{self.port}"
+        return {
+            "MEMWEB_ELEVENLABS_API_KEY": "operators-eleven",
+            "MEMWEB_ELEVENLABS_WS_URL": url,
+            "MEMWEB_ASSEMBLYAI_API_KEY": "operators-assembly",
+            "MEMWEB_ASSEMBLYAI_WS_URL": url,
+        }
+
+    async def _start(self) -> None:
+        self._ending = asyncio.Event()
+        self._server = await serve(
+            self._serve, "127.0.0.1", 0, process_request=self._admit, compression=None, ping_interval=None,
+            max_size=2**24, max_queue=1,
+        )  # fmt: skip
+        self.port = next(iter(self._server.sockets)).getsockname()[1]
+
+    async def _stop(self) -> None:
+        self._ending.set()
+        for connection in self._server.connections:
+            connection.transport.abort()
+        self._server.close()
+        await self._server.wait_closed()
+
+    def _admit(self, connection: ServerConnection, request: Request) -> Response | None:
+        self.connections.append(Connected(request.path, {k.lower(): v for k, v in request.headers.raw_items()}))
+        key = {"/v1/speech-to-text/realtime": ("xi-api-key", "operators-eleven")}
+        header, value = key.get(request.path.partition("?")[0], ("authorization", "operators-assembly"))
+        refused = re.search(r"x_refuse=(\d+)", request.path)
+        if refused:
+            return connection.respond(HTTPStatus(int(refused[1])), "refused")
+        if request.headers.get(header) != value:
+            return connection.respond(HTTPStatus.UNAUTHORIZED, "no")
+        return None
+
+    async def _serve(self, connection: ServerConnection) -> None:
+        assert connection.request is not None
+        record = next(one for one in reversed(self.connections) if one.path == connection.request.path)
+        asked = dict(part.partition("=")[::2] for part in record.path.partition("?")[2].split("&"))
+        eleven = record.path.startswith("/v1/")
+        try:
+            await connection.send(
+                '{"message_type":"session_started","session_id":"stand-in"}' if eleven
+                else '{"type":"Begin","id":"stand-in","expires_at":4000000000}'
+            )  # fmt: skip
+            await self._converse(connection, record, asked)
+        except ConnectionClosed:
+            pass
+        finally:
+            record.closed = connection.close_code, connection.close_reason
+            record.over.set()
+
+    async def _converse(self, connection: ServerConnection, record: Connected, asked: dict[str, str]) -> None:
+        for _ in range(int(asked.get("x_flood", 0))):
+            await connection.send("x" * 1024)
+        if "x_deaf" in asked:
+            connection.transport.pause_reading()
+            await self._ending.wait()
+        async for message in connection:
+            record.heard.append(message)
+            if "x_drop" in asked:
+                connection.transport.abort()
+            elif "x_close" in asked:
+                code, _, reason = asked["x_close"].partition("-")
+                await connection.close(int(code), reason.replace("+", " "))
+            elif "x_echo" in asked:
+                await connection.send(message)
+            elif message == '{"type":"Terminate"}':
+                await connection.send('{"type":"Termination"}')
+                await connection.close(1000)

@@ -18,6 +18,7 @@ SHOTS = os.environ.get("BROWSER_SCREENSHOTS", "")
 STATES = {
     "idle": {"phase": "idle"},
     "asking": {"phase": "asking"},
+    "opening": {"phase": "opening", "awaits": "server", "late": True},
     "connecting": {"line": False, "everUp": False, "capturedMs": 1000},
     "listening": {},
     "silence": {"quietFrames": 40},

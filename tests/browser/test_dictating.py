@@ -62,7 +62,8 @@ def test_interim_words_are_never_announced(server: RunningServer, two_cities: Pa
         added = page.evaluate("window.testsAdded")
         assert added
         assert all(kind == "P" for kind in added), "only finals may enter the log"
-        assert page.locator("[role=status]").count() == 1
+        assert page.get_by_role("status").count() == 1
+        assert page.evaluate("() => getComputedStyle(document.querySelector('main')).borderTopStyle") == "none"
         assert "Listening" in page.get_by_role("status").inner_text()
 
 

@@ -49,8 +49,12 @@ def test_a_killed_server_costs_nothing(server: RunningServer, two_cities: Path) 
         assert len(finish(driven)) >= 40
 
 
-def test_a_lost_network_costs_nothing(server: RunningServer, two_cities: Path) -> None:
+@pytest.mark.parametrize("keeps", [True, False], ids=["", "broken twin"])
+def test_a_lost_network_costs_nothing(server: RunningServer, two_cities: Path, keeps: bool) -> None:
     with browser(server, two_cities) as driven:
+        if not keeps:
+            driven.context.route("**/js/store*.js", _forget)
+            driven.context.route("**/js/uplink*.js", _hold_nothing_without_a_line)
         driven.open()
         driven.press("Start dictating")
         driven.wait_for_state(*RECORDING)
@@ -59,6 +63,10 @@ def test_a_lost_network_costs_nothing(server: RunningServer, two_cities: Path) -
         driven.wait_for_state("reconnecting")
         driven.wait_for_frames(len(driven.made) + 15)
         driven.context.set_offline(False)
+        if not keeps:
+            driven.page.get_by_text("Part is missing").wait_for()
+            assert len(arrived(server, driven.session())) < len(driven.made), "this test sees frames that are gone"
+            return
         driven.wait_for_state(*RECORDING)
         finish(driven)
 
@@ -116,6 +124,15 @@ def test_a_killed_browser_loses_at_most_the_frame_in_hand(
     assert_one_recording(found)
     kept = spool(server, session)
     assert kept.startswith(b"".join(made[number] for number in sorted(made)))
+
+
+def _hold_nothing_without_a_line(route: Route) -> None:
+    script = (ROOT / "static/js/uplink.js").read_text()
+    line = "this.#held.set(seq, buffer);"
+    assert line in script
+    # Frames before the first greeting are kept: the page would stop at once for want of them.
+    broken = script.replace(line, f"if (navigator.onLine || this.#greeted) {line}")
+    route.fulfill(body=broken, content_type="text/javascript")
 
 
 def _forget(route: Route) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Iterator
+from itertools import count
 from typing import Any
 
 import httpx
@@ -16,7 +17,7 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from tests.house.guarded import HTTP, SOCKETS, Door, Socket
+from tests.house.guarded import BARE, HTTP, SOCKETS, Door, Socket
 from tests.running import RunningServer
 
 pytestmark = pytest.mark.process
@@ -24,10 +25,15 @@ VISITORS = ("revoked", "key", "anonymous", "other", "owner")
 
 PREPARE = """
 import json
-from memweb.gateway import keys
-from tests.transcripts import making
-from transcripts import jobs, recordings, services
-from transcripts.models import Job
+from memweb.gateway import keys, webhooks
+from memweb.gateway.models import WebhookEndpoint
+from memweb.gateway.signature import new_secret
+from tests.transcripts import making, posting
+from transcripts import jobs, recordings, services, uploads
+from transcripts.callbacks import hooks
+from transcripts.editor import editing
+from transcripts.taken_away import sharing
+from transcripts.models import Job, Speaker, Upload
 owner = User.objects.get(username="owner")
 record = making.dictation(owner, "A private word.", title="Mine", finished=False)
 making.spool(record, making.sound(2))
@@ -38,13 +44,37 @@ binned = making.dictation(owner, "In the bin.")
 services.bin_record(record_id=binned.pk)
 unfinished = making.dictation(owner, "Still going.", finished=False)
 making.spool(unfinished, making.sound(1))
+voice = Speaker.objects.create(record=record, label="A")
+edit = editing.assign(version=record.current_version, keys=["1-0"], name="Ann", user_id=owner.pk)
+mark = services.add_mark(record_id=record.pk, at_ms=500)
+captions = sharing.make(record_id=unfinished.pk, kind="captions")
+open_share, share = (sharing.make(record_id=record.pk, with_audio=True) for _ in range(2))
 key, secret = keys.create_key(user=owner, name="one")
+hook = WebhookEndpoint.objects.create(account=key.account, url="https://hook.example/", secret=new_secret())
+delivery = webhooks.send_test(endpoint=hook)
 old, revoked = keys.create_key(user=owner, name="two")
 keys.revoke_key(key=old)
+upload, dismissible, taken, duplicate = (uploads.begin(owner_id=owner.pk, name="a.wav", size=3) for _ in range(4))
+Upload.objects.filter(pk=taken.pk).update(record=record, status="taken")
+Upload.objects.filter(pk=duplicate.pk).update(duplicate_of=record, status="duplicate")
+services.keep_result(record_id=record.pk, dialect="whisper-1", raw=b"{}")
+posting.store(owner, b"{}")
+callback = owner.callbacks.get()
 spare, _ = keys.create_key(user=owner, name="three")
+from memweb.gateway import assets
+from tests.gateway.media import wav
+with assets.Incoming(10**6) as incoming:
+    incoming.write(wav(1.0))
+    asset = assets.store(account_id=key.account_id, name="a.wav", incoming=incoming)
 print(json.dumps({
-    "ids": {"record": str(record.pk), "binnable": str(binnable.pk), "binned": str(binned.pk),
-            "unfinished": str(unfinished.pk), "owner": owner.pk, "key_id": spare.pk},
+    "ids": {"asset": asset.asset_id, "record": str(record.pk), "binnable": str(binnable.pk), "binned": str(binned.pk),
+            "unfinished": str(unfinished.pk), "upload": str(upload.pk),
+            "dismissible": str(dismissible.pk), "taken": str(taken.pk), "duplicate": str(duplicate.pk),
+            "owner": owner.pk, "key_id": spare.pk, "delivery": delivery.pk, "hook": hooks.path_of(owner),
+            "callback": callback.pk, "share": share.pk, "mark": mark.pk,
+            "captions": f"/captions/{sharing.token_of(captions)}/",
+            "shared": f"/shared/{sharing.token_of(open_share)}/",
+            "speaker": voice.pk, "edit": edit.pk},
     "key": secret, "revoked": revoked,
 }))
 """
@@ -59,6 +89,7 @@ class House:
         self.ids: dict[str, Any] = made["ids"]
         self.keys = {"key": made["key"], "revoked": made["revoked"]}
         self.cookies: dict[str, dict[str, str]] = {}
+        self._addresses = count(1)
         self.sign_in()
 
     def sign_in(self) -> None:
@@ -71,13 +102,15 @@ class House:
         return {"Authorization": self.keys[visitor], "xi-api-key": self.keys[visitor]}
 
     def client(self, visitor: str) -> httpx.Client:
-        cookies = self.cookies.get(visitor)
-        return httpx.Client(base_url=self.server.url, cookies=cookies, headers=self.headers(visitor), timeout=30)
+        """From an address of its own each time: wrong keys are counted by address, and this is not about that."""
+        headers = {**self.headers(visitor), "X-Forwarded-For": f"2001:db8::{next(self._addresses):x}"}
+        return httpx.Client(base_url=self.server.url, cookies=self.cookies.get(visitor), headers=headers, timeout=30)
 
 
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    with RunningServer(tmp_path_factory.mktemp("guarded")) as server:
+    behind = {"MEMWEB_BEHIND_PROXY": "true"}
+    with RunningServer(tmp_path_factory.mktemp("guarded"), env=behind) as server:
         yield House(server)
 
 
@@ -91,6 +124,24 @@ def routes(patterns: list[Any], before: str = "") -> Iterator[str]:
 
 def test_every_http_route_has_an_entry() -> None:
     assert set(routes(get_resolver().url_patterns)) == set(HTTP)
+
+
+def test_every_bare_route_has_an_entry() -> None:
+    from memweb import asgi
+
+    assert set(asgi.bare_routes) == set(BARE)
+
+
+@pytest.mark.parametrize("route", BARE)
+def test_a_bare_route_asks_for_its_secret_and_nothing_else(house: House, route: str) -> None:
+    door = BARE[route]
+    path = door.path.format(**house.ids)
+    for visitor in VISITORS:
+        with house.client(visitor) as client:
+            assert client.request(door.verb, path, content=b"{}").status_code == expected(door, visitor)
+            wrong = path[:-9] + "x" * 8 + "/"
+            for verb in (door.verb, "GET"):
+                assert client.request(verb, wrong, content=b"{}").status_code == 404
 
 
 def test_every_socket_has_an_entry() -> None:

@@ -89,7 +89,9 @@ def visitor(server: RunningServer) -> Iterator[httpx.Client]:
 def test_what_was_said_and_named_is_shown_as_text(stored: tuple[RunningServer, list[str]]) -> None:
     server, records = stored
     with visitor(server) as client:
-        for path in ("/", "/transcripts/", *(f"/transcripts/{record}/" for record in records)):
+        parts = ("", "export/", "export/html")
+        of_records = [f"/transcripts/{record}/{part}" for record in records for part in parts]
+        for path in ("/", "/transcripts/", *of_records):
             page = client.get(path)
             assert page.status_code == 200
             is_clean(page.text)

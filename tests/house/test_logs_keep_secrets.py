@@ -23,6 +23,10 @@ SECRET = "sk-mem-planted-marker-0123456789"
         f"{{'Authorization': '{SECRET}'}}",
         "token=abcplanted-marker",
         "GET /sign-in/link/planted-marker_-x",
+        "Not Found: /shared/planted-marker_-x/",
+        "GET /shared/planted-marker_-x/audio/",
+        "GET /captions/planted-marker_-x/words/",
+        "POST /hooks/planted-marker_-x/",
         "https://user.example/x?q=planted-marker",
     ],
 )
@@ -74,6 +78,9 @@ def test_no_key_reaches_the_log_on_any_way_in(tmp_path_factory: pytest.TempPathF
             httpx.get(server.url + path, params={"api_key": SECRET, "token": SECRET}, headers={"Authorization": SECRET})
             httpx.post(server.url + path, data={"password": SECRET}, headers={"xi-api-key": SECRET})
         httpx.get(f"{server.url}/sign-in/link/planted-marker-of-a-link")
+        httpx.get(f"{server.url}/shared/planted-marker-of-a-share/")
+        httpx.get(f"{server.url}/shared/planted-marker-of-a-share/audio/")
+        httpx.post(f"{server.url}/hooks/planted-marker-of-a-hook/", content=b"{}")
         log = server.log()
     assert "control-marker" in log
     assert "planted-marker" not in log

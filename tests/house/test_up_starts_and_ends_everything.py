@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -17,6 +17,7 @@ import psutil
 import pytest
 
 from tests.running import ROOT, clean_environment, free_port
+from tests.waiting import none_is_left, until
 
 pytestmark = pytest.mark.process
 READY = re.compile(rb"memweb is ready: (http://localhost:\d+/sign-in/link/[\w-]{43})\n")
@@ -44,30 +45,18 @@ class Up:
 
     def link(self) -> str:
         """The sign-in link, once memweb is ready."""
-        wait_for(lambda: READY.search(self.said()) or self.process.poll() is not None, 90)
+        until(lambda: READY.search(self.said()) or self.process.poll() is not None, 90)
         found = READY.search(self.said())
         assert found, self.said().decode()
         return found[1].decode()
 
     def below(self) -> dict[str, psutil.Process]:
-        """The server and the worker."""
-        children = psutil.Process(self.process.pid).children()
-        return {"server" if "memweb.server" in child.cmdline() else "worker": child for child in children}
+        """The server, the worker and what delivers callbacks and pulls streams."""
+        names = {"memweb.server": "server", "work": "worker", "runstreams": "streams"}
+        return {names[child.cmdline()[-1]]: child for child in psutil.Process(self.process.pid).children()}
 
     def everything(self) -> list[psutil.Process]:
         return psutil.Process(self.process.pid).children(recursive=True)
-
-
-def wait_for(holds: Callable[[], object], seconds: float) -> None:
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < deadline, f"not within {seconds} s"
-        time.sleep(0.05)
-
-
-def nothing_is_left(processes: list[psutil.Process], seconds: float) -> None:
-    _, alive = psutil.wait_procs(processes, timeout=seconds)
-    assert not alive
 
 
 @pytest.fixture
@@ -89,8 +78,9 @@ def test_the_printed_link_signs_in_and_the_worker_lives(up: Up) -> None:
         assert page.status_code == 200
         assert "sessionid" in browser.cookies
         assert str(page.url).endswith(f":{up.port}/")
-    assert set(up.below()) == {"server", "worker"}
-    wait_for((up.log.parent / "data" / "worker.heartbeat").exists, 20)
+    assert set(up.below()) == {"server", "worker", "streams"}
+    for name in ("worker", "streams"):
+        until((up.log.parent / "data" / f"{name}.heartbeat").exists, 20)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -101,17 +91,17 @@ def test_a_polite_end_is_quick_and_whole(up: Up, number: signal.Signals) -> None
     up.process.send_signal(number)
     assert up.process.wait(15) == 0
     assert time.monotonic() - began < 10
-    nothing_is_left(processes, 0)
+    none_is_left(processes, 0)
 
 
-@pytest.mark.parametrize("part", ["server", "worker"])
+@pytest.mark.parametrize("part", ["server", "worker", "streams"])
 def test_a_part_that_dies_ends_the_rest_and_says_so(up: Up, part: str) -> None:
     up.link()
     processes = up.everything()
     up.below()[part].kill()
     assert up.process.wait(20) == 1
     assert f"The {part} was ended by SIGKILL." in up.said().decode()
-    nothing_is_left(processes, 0)
+    none_is_left(processes, 0)
 
 
 def test_nothing_is_left_when_up_itself_is_killed(up: Up) -> None:
@@ -119,7 +109,7 @@ def test_nothing_is_left_when_up_itself_is_killed(up: Up) -> None:
     processes = up.everything()
     up.process.kill()
     up.process.wait()
-    nothing_is_left(processes, 20)
+    none_is_left(processes, 20)
 
 
 def test_a_second_start_goes_on_with_the_same_owner_and_data(tmp_path: Path) -> None:

@@ -94,7 +94,69 @@ async def gush(scope: Any, receive: Any, send: Any) -> None:
         SEEN["sent"] += 64 * 1024
 
 
+class Shout(asyncio.Protocol):
+    """Has a connection to itself: sends back in upper case what comes."""
+
+    def __init__(self, greeting: bytes, early: bytes) -> None:
+        self.greeting, self.early = greeting, early
+        self.over = asyncio.get_running_loop().create_future()
+
+    def connection_made(self, transport: Any) -> None:
+        self.transport = transport
+        transport.write(self.greeting + self.early.upper())
+
+    def data_received(self, data: bytes) -> None:
+        self.transport.write(data.upper())
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if not self.over.done():
+            self.over.set_result(None)
+
+
+async def spliced(scope: Any, receive: Any, send: Any) -> None:
+    ends: list[Shout] = []
+
+    def splice(greeting: bytes, early: bytes) -> Shout:
+        ends.append(Shout(greeting, early))
+        return ends[0]
+
+    await send({"type": "websocket.accept", "splice": splice})
+    told = asyncio.ensure_future(receive())
+    await asyncio.wait([told, ends[0].over], return_when=asyncio.FIRST_COMPLETED)
+    if told.done():
+        ends[0].transport.write(b"told to end with %d" % told.result()["code"])
+    told.cancel()
+    ends[0].transport.close()
+
+
+async def direct(scope: Any, receive: Any, send: Any) -> None:
+    """Takes binary messages at once, but for those that begin with "later"; then is slow. "told" tells all it took."""
+    took: list[str] = []
+
+    def hear(data: bytes) -> bool:
+        if data.startswith(b"later"):
+            return False
+        took.append(f"at once {data.decode()}")
+        return True
+
+    await send({"type": "websocket.accept", "hear": hear})
+    say = scope.get("extensions", {}).get("memweb.direct")
+    while (message := await receive())["type"] == "websocket.receive":
+        if message.get("text") == "told":
+            whole = json.dumps(took)
+            if say is None or not say(whole):
+                await send({"type": "websocket.send", "text": whole})
+        elif message.get("text") == "flood":
+            while say is not None and say("x" * 65536):
+                SEEN["sent"] += 65536
+            await send({"type": "websocket.send", "text": "all said"})
+        else:
+            took.append(f"in turn {message.get('text') or message['bytes'].decode()}")
+            await asyncio.sleep(0.3)
+
+
 SOCKETS = {
+    "direct": direct, "spliced": spliced,
     "refuse": refuse, "echo": echo, "close": close, "raise": raise_, "leave": leave, "stuck": stuck, "gush": gush,
 }  # fmt: skip
 

@@ -1,15 +1,18 @@
-"""Synchronous views run on a fixed set of threads, and a slow one does not hold up the rest."""
+"""Requests run on a fixed set of threads, each on one of them alone, and a slow one does not hold up the rest."""
 
 from __future__ import annotations
 
 import asyncio
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from asgiref.sync import sync_to_async
 from django.core.handlers.asgi import ASGIHandler
 from django.http import HttpRequest, HttpResponse
 from django.urls import path
+from django.utils.deprecation import MiddlewareMixin
 
 from memweb.pages import Pages
 
@@ -29,7 +32,22 @@ def slow(request: HttpRequest) -> HttpResponse:
     return name(request)
 
 
-urlpatterns = [path("name", name), path("slow", slow)]
+async def awaits(request: HttpRequest) -> HttpResponse:
+    return await sync_to_async(name)(request)
+
+
+class Layer(MiddlewareMixin):
+    """As most of Django's: for both kinds of chain."""
+
+    def process_request(self, request: HttpRequest) -> None:
+        SERVED_BY.append(threading.current_thread())
+
+    def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
+        SERVED_BY.append(threading.current_thread())
+        return response
+
+
+urlpatterns = [path("name", name), path("slow", slow), path("awaits", awaits)]
 
 
 @pytest.fixture(autouse=True)
@@ -88,3 +106,34 @@ async def test_a_slow_page_holds_up_nobody_while_threads_are_free() -> None:
     assert not waiting.done()
     LET_GO.set()
     assert (await waiting) != quick
+
+
+async def test_layers_of_middleware_change_threads_no_more_than_none(
+    settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    submitted: list[object] = []
+
+    class Counting(ThreadPoolExecutor):
+        def submit(self, *args: Any, **kwargs: Any) -> Any:
+            submitted.append(args[0])
+            return super().submit(*args, **kwargs)
+
+    monkeypatch.setattr("memweb.pages.ThreadPoolExecutor", Counting)
+    counts = []
+    for layers in (0, 6):
+        settings.MIDDLEWARE = [f"{__name__}.Layer"] * layers
+        pages = Pages(threads=1)
+        submitted.clear()
+        await get(pages, "name")
+        counts.append(len(submitted))
+    assert len(SERVED_BY) == 2 + 6 * 2
+    assert len(set(SERVED_BY[1:])) == 1
+    assert counts[0] == counts[1] > 0
+
+
+async def test_an_asynchronous_view_is_answered_behind_the_same_middleware(settings: Any) -> None:
+    settings.MIDDLEWARE = [f"{__name__}.Layer"] * 2
+    pages = Pages(threads=1)
+    assert (await get(pages, "awaits")) == SERVED_BY[0].name
+    assert len(SERVED_BY) == 5
+    assert len(set(SERVED_BY)) == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import time
 
 import pytest
@@ -68,6 +69,34 @@ def test_the_clients_close_reaches_the_application(either: Process) -> None:
     while [4123, "I am done"] not in either.seen()["disconnects"]:
         assert time.monotonic() < deadline, either.seen()
         time.sleep(0.02)
+
+
+def told_in_order(server: Process) -> list[str]:
+    with connect(f"{server.ws_url}/direct", compression=None) as socket:
+        for message in (b"one", b"two", b"later three", b"four", "five", b"six"):
+            socket.send(message)
+            if message == b"two":
+                time.sleep(0.2)  # the next come together: they wait behind the one that was not taken
+        socket.send("told")
+        found: list[str] = json.loads(socket.recv(timeout=10))
+        return found
+
+
+def test_messages_are_offered_at_once_while_none_waits_and_never_out_of_order(either: Process) -> None:
+    found = told_in_order(either)
+    assert [line.rsplit(" ", 1)[1] for line in found] == ["one", "two", "three", "four", "five", "six"]
+    at_once = [line for line in found if line.startswith("at once")]
+    assert at_once[:2] == (["at once one", "at once two"] if either.kind == "memweb" else [])
+
+
+def test_what_is_said_at_once_is_bounded_by_what_the_client_takes(repaired: Process) -> None:
+    with connect(f"{repaired.ws_url}/direct", compression=None, max_queue=1) as socket:
+        before = repaired.seen()["sent"]
+        socket.send("flood")
+        time.sleep(0.5)
+        assert 0 < repaired.seen()["sent"] - before < 16 * 2**20
+        while socket.recv(timeout=10) != "all said":
+            pass
 
 
 def test_an_application_that_fails_closes_its_socket_with_1011_at_once(repaired: Process) -> None:

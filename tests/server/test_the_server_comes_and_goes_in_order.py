@@ -43,6 +43,20 @@ def test_stock_daphne_tells_nobody(tmp_path: Path) -> None:
         term_tells_sockets(server)
 
 
+def test_a_connection_handed_over_is_the_applications_and_is_told_of_the_end(tmp_path: Path) -> None:
+    with Process("memweb", tmp_path) as server:
+        with Raw(server.port) as raw:
+            assert raw.status("/spliced") == 101
+            raw.socket.sendall(b"hello")
+            assert raw.socket.recv(5) == b"HELLO"
+        with Raw(server.port) as raw:
+            assert raw.status("/spliced") == 101
+            server.process.terminate()
+            assert raw.rest() == b"told to end with 1012"
+        assert server.process.wait(20) == 0
+        assert server.log().count("WS disconnected /spliced") == 2
+
+
 def test_while_it_drains_the_server_says_that_it_is_going(tmp_path: Path) -> None:
     with Process("memweb", tmp_path) as server:
         with httpx.Client(base_url=server.url) as client, connect(f"{server.ws_url}/stuck", compression=None):

@@ -1,0 +1,354 @@
+"""Files dropped on the page become transcripts, whatever happens on the way; every state is accessible."""
+
+from __future__ import annotations
+
+import base64
+import os
+import re
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Route
+
+from tests import media_files
+from tests.browser.driving import Driven, browser, wait
+from tests.browser.test_accessibility import _RUN, AXE, SHOTS
+from tests.gateway_stand_in import StandIn
+from tests.running import RunningServer
+
+pytestmark = pytest.mark.browser
+PIECE = 32 * 1024
+FORMATS = ("wav", "mp3", "m4a", "flac", "webm")
+
+DROP = """([files, kind]) => {
+  const data = new DataTransfer();
+  for (const [name, content, modified] of files) {
+    const bytes = Uint8Array.from(atob(content), (c) => c.charCodeAt(0));
+    data.items.add(new File([bytes], name, { lastModified: modified }));
+  }
+  document.body.dispatchEvent(new DragEvent(kind, { dataTransfer: data, bubbles: true, cancelable: true }));
+}"""
+
+PASTE = """(field) => {
+  const data = new DataTransfer();
+  data.items.add(new File(['a picture'], 'image.png', { type: 'image/png' }));
+  data.setData('text/plain', 'a cell of a table');
+  field.dispatchEvent(new ClipboardEvent('paste', { clipboardData: data, bubbles: true, cancelable: true }));
+}"""
+
+
+FORGET = """() => {
+  localStorage.clear();
+  document.querySelectorAll('#queue li').forEach((row) => row.remove());
+}"""
+"""The page knows what was begun by its rows, and by what the browser keeps."""
+
+
+def drop(driven: Driven, *paths: Path, kind: str = "drop") -> None:
+    files = [[path.name, base64.b64encode(path.read_bytes()).decode(), 1_700_000_000_000] for path in paths]
+    driven.page.evaluate(DROP, [files, kind])
+
+
+def states(driven: Driven) -> list[str]:
+    return driven.page.locator("#queue .st").all_inner_texts()
+
+
+def wait_for(driven: Driven, done: Any, what: str) -> None:
+    wait(lambda: driven.pump() and done(), what, lambda: f"{states(driven)}; {driven.server.log()[-1500:]}", 90)
+
+
+def slow(driven: Driven, bytes_a_second: int) -> None:
+    """As on a bad line: 0 is as fast as it can."""
+    session = driven.context.new_cdp_session(driven.page)
+    session.send("Network.enable")
+    limits = {"offline": False, "latency": 5, "downloadThroughput": -1, "uploadThroughput": bytes_a_second or -1}
+    session.send("Network.emulateNetworkConditions", limits)
+
+
+@pytest.fixture(scope="module")
+def hosted() -> Iterator[StandIn]:
+    with StandIn() as stand_in:
+        yield stand_in
+
+
+@pytest.fixture(scope="module")
+def server(hosted: StandIn, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    env = {
+        "MEMWEB_GATEWAY_URL": hosted.url,
+        "MEMWEB_GATEWAY_KEY": hosted.key,
+        "MEMWEB_UPLOAD_PIECE_KB": str(PIECE // 1024),
+    }
+    with RunningServer(tmp_path_factory.mktemp("uploading"), worker=True, env=env) as running:
+        yield running
+
+
+@pytest.mark.process
+def test_five_files_of_five_formats_become_five_transcripts(server: RunningServer, tmp_path: Path) -> None:
+    files = [
+        media_files.make(tmp_path / f"tape {i}.{kind}", media_files.tone(18 if kind in ("mp3", "m4a", "webm") else 4))
+        for i, kind in enumerate(FORMATS)
+    ]
+    with browser(server, None) as driven:
+        driven.page.goto(server.url + "/upload/")
+        driven.page.wait_for_function("!!customElements.get('mem-upload')")
+        drop(driven, *files)
+        wait_for(driven, lambda: states(driven).count("Ready") == 5, "five transcripts")
+        assert len(states(driven)) == 5
+    uploads = server.ask(
+        "from transcripts.models import Upload\n"
+        "for one in Upload.objects.all():\n"
+        "    print(one.size, one.offset, one.record.current_version.segments.count())"
+    )
+    for line in uploads.splitlines():
+        size, offset, segments = map(int, line.split())
+        assert (offset, segments) == (size, 2)
+
+
+def resent(server: RunningServer, patches: list[tuple[str, int]]) -> dict[str, int]:
+    """By file, how many pieces' worth of bytes went up beyond its size. `patches`: each request's path and offset."""
+    rows = server.ask(
+        "from transcripts.models import Upload\nfor one in Upload.objects.all():\n    print(one.pk, one.size, one.name)"
+    )
+    found: dict[str, int] = {}
+    for row in rows.splitlines():
+        key, size, name = row.split(" ", 2)
+        offsets = [offset for path, offset in patches if key in path]
+        if offsets:
+            sent = sum(min(PIECE, int(size) - offset) for offset in offsets)
+            first_of_this_name = name not in found
+            found[name] = found.get(name, 0) + sent - (int(size) if first_of_this_name else 0)
+    return {name: -(-more // PIECE) for name, more in found.items()}
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("remembers", [True, False], ids=["honest", "broken twin"])
+def test_two_kills_and_a_closed_tab_cost_a_piece_each(remembers: bool, server: RunningServer, tmp_path: Path) -> None:
+    """Five files are dropped, the server is killed twice, the tab is closed, and the files are dropped once more."""
+    of = "honest" if remembers else "twin"
+    files = [
+        media_files.make(
+            tmp_path / f"{of} {i}.{kind}",
+            media_files.tone((60 if kind in ("mp3", "m4a", "webm") else 6) + i / 9 + remembers / 2),
+        )
+        for i, kind in enumerate(FORMATS)
+    ]
+    patches: list[tuple[str, int]] = []
+
+    def sent(request: Any) -> None:
+        if request.method == "PATCH":
+            patches.append((request.url, int(request.headers["upload-offset"])))
+
+    with browser(server, None) as driven:
+        driven.context.on("request", sent)
+        driven.page.goto(server.url + "/upload/")
+        slow(driven, 250_000)
+        driven.page.wait_for_function("!!customElements.get('mem-upload')")
+        drop(driven, *files)
+        for count in (4, 8):
+            more = len(patches) + count
+            wait_for(driven, lambda more=more: len(patches) >= more, "some pieces")
+            server.kill()
+            server.start()
+        more = len(patches) + 9
+        wait_for(driven, lambda: len(patches) >= more, "so many that to begin again would be noticed")
+        former, driven.page = driven.page, driven.context.new_page()
+        former.close()
+        driven.page.goto(server.url + "/upload/")
+        driven.page.wait_for_function("!!customElements.get('mem-upload')")
+        if not remembers:
+            driven.page.evaluate(FORGET)
+        drop(driven, *files)
+        mine = driven.page.locator("#queue li").filter(has_text=of)
+        wait_for(driven, lambda: mine.filter(has_text="Ready").count() >= 5, "five transcripts")
+    found = {name: pieces for name, pieces in resent(server, patches).items() if name.startswith(of)}
+    assert len(found) == 5
+    if remembers:
+        assert max(found.values()) <= 3, found
+        assert sum(found.values()) <= 3 * 3, "three go up at once"
+    else:
+        assert max(found.values()) > 3
+
+
+def test_a_file_is_paused_resumed_and_removed(server: RunningServer, tmp_path: Path) -> None:
+    path = media_files.make(tmp_path / "long.wav", media_files.tone(4))
+    with browser(server, None) as driven:
+        driven.page.goto(server.url + "/upload/")
+        slow(driven, 80_000)
+        driven.page.set_input_files("#files", path)
+        row = driven.page.locator("#queue li").filter(has_text="long.wav")
+        wait_for(driven, lambda: "a second" in row.inner_text(), "its speed")
+        row.get_by_role("button", name="Pause long.wav").click()
+        wait_for(driven, lambda: "Paused at" in row.inner_text(), "a pause")
+        row.get_by_role("button", name="Resume long.wav").click()
+        wait_for(driven, lambda: "Uploading" in row.inner_text(), "it going on")
+        row.get_by_role("button", name="Remove long.wav").click()
+        wait_for(driven, lambda: row.count() == 0, "its end")
+        gone = "from transcripts.models import Upload\nprint(Upload.objects.filter(name='long.wav').count())"
+        wait_for(driven, lambda: server.ask(gone) == "0", "the server to let go")
+
+
+def test_a_price_is_told_before_a_file_is_up_and_the_sum_runs_along(server: RunningServer, tmp_path: Path) -> None:
+    """Two files of a minute and of half a minute, at $3.60 an hour."""
+    first, second = (
+        media_files.make(tmp_path / f"priced {seconds}.mp3", media_files.tone(seconds)) for seconds in (60, 30)
+    )
+    with browser(server, None) as driven:
+        driven.page.goto(server.url + "/upload/")
+        before = _dollars(driven)
+        slow(driven, 100_000)
+        driven.page.set_input_files("#files", [first, second])
+        row = driven.page.locator("#queue li").filter(has_text="priced 60")
+        wait_for(driven, lambda: "Uploading" in row.inner_text() and "about $0.06" in row.inner_text(), "its price")
+        slow(driven, 0)
+        for name in ("priced 60", "priced 30"):
+            done = driven.page.locator("#queue li").filter(has_text=name).filter(has_text="Ready")
+            wait_for(driven, lambda done=done: done.count() == 1, "a transcript")
+        wait_for(driven, lambda: abs(_dollars(driven) - before - 0.09) < 0.015, "the sum to follow")
+        assert "Of it so far about $" in driven.page.locator("#sum").inner_text()
+        assert "about $0.03" in driven.page.locator("#queue li").filter(has_text="priced 30").inner_text()
+
+
+def test_rows_that_get_no_answer_ask_again(server: RunningServer, tmp_path: Path) -> None:
+    """Many small files are up at the same moment, and the server is away when the page asks how each one stands."""
+    files = [media_files.make(tmp_path / f"small {i}.wav", media_files.tone(1 + i / 7)) for i in range(6)]
+    asked: Counter[str] = Counter()
+
+    def first_fails(route: Route) -> None:
+        asked[route.request.url] += 1
+        if asked[route.request.url] == 1:
+            route.abort("connectionreset")
+        else:
+            route.continue_()
+
+    with browser(server, None) as driven:
+        driven.context.route(re.compile(r"/upload/[0-9a-f-]{36}/$"), first_fails)
+        driven.page.goto(server.url + "/upload/")
+        driven.page.wait_for_function("!!customElements.get('mem-upload')")
+        drop(driven, *files)
+        mine = driven.page.locator("#queue li").filter(has_text="small")
+        wait_for(driven, lambda: mine.filter(has_text="Ready").count() == 6, "six transcripts")
+        assert driven.page.locator("#trouble").count() == 0, "it asks again, and says nothing"
+    assert len(asked) == 6
+
+
+def _dollars(driven: Driven) -> float:
+    """The sum that the page tells."""
+    found = re.search(r"Altogether about \$([\d.]+),", driven.page.locator("#sum").inner_text())
+    return float(found.group(1)) if found else 0.0
+
+
+def test_another_page_takes_files_too_and_what_is_no_recording_is_told(server: RunningServer, tmp_path: Path) -> None:
+    tape = media_files.make(tmp_path / "meeting.mp3", media_files.tone(2))
+    minutes = media_files.archive(tmp_path / "minutes.pages")
+    with browser(server, None) as driven:
+        driven.page.goto(server.url + "/transcripts/")
+        driven.page.wait_for_function("!!customElements.get('mem-upload')")
+        driven.page.locator("#find input").first.evaluate(PASTE)  # a picture beside text is no third recording
+        drop(driven, tape, minutes, kind="dragenter")
+        assert driven.page.get_by_text("Let go to add 2 recordings").is_visible()
+        drop(driven, tape, minutes)
+        driven.page.get_by_text("2 recordings uploaded, on the way to text.").wait_for(timeout=60_000)
+        assert not driven.page.get_by_text("Let go to add").is_visible()
+        driven.page.get_by_role("link", name="Upload").last.click()
+        driven.page.wait_for_load_state()
+        wait_for(driven, lambda: "Not a recording" in states(driven), "the refusal")
+        driven.page.reload()
+        row = driven.page.locator("#queue li").filter(has_text="minutes.pages")
+        assert "This is no recording. memweb reads WAV" in row.inner_text()
+        row.get_by_role("button", name="Remove minutes.pages from this list").click()
+        wait_for(driven, lambda: row.count() == 0, "it to go")
+        wait_for(driven, lambda: "Ready" in states(driven), "the transcript")
+        drop(driven, tape)
+        wait_for(driven, lambda: "Already here" in states(driven), "the same to be known")
+        driven.page.locator("#queue li").filter(has_text="meeting").get_by_role("link", name="Open").first.click()
+        driven.page.get_by_text("It was the best of times.").wait_for()
+        assert driven.page.locator("mem-player").count() == 1
+
+
+_ROWS = """
+from datetime import timedelta
+from django.utils import timezone
+from transcripts import uploads
+from transcripts.models import Job, Record, Upload
+owner = User.objects.get(username='other')
+now = timezone.now()
+later, earlier = now + timedelta(days=1), now - timedelta(seconds=250)
+def row(name, size, **known):
+    upload = uploads.begin(owner_id=owner.pk, name=name, size=size)
+    Upload.objects.filter(pk=upload.pk).update(**known)
+def taken(name, size, standing, kind, ms, why='', **job):
+    record = Record.objects.create(owner=owner, source='file', title=uploads.title_of(name), status=standing,
+                                   status_reason=why, started_at=now, duration_ms=ms)
+    row(name, size, status='taken', record=record)
+    Job.objects.create(record=record, kind=kind, due_at=later, lease_until=later, **job)
+if not Upload.objects.filter(owner=owner).exists():
+    row('minutes-october.pages', 31000, status='refused', reason='This is no recording. memweb reads WAV and others.')
+    old = Record.objects.create(owner=owner, title='Second half', status='ready', started_at=now, duration_ms=60000)
+    row('Interview, Dr Osei — second half.wav', 374_000_000, status='duplicate', duplicate_of=old)
+    taken('Voice memo 0113.m4a', 31_000_000, 'failed', 'transcribe', 2_000_000,
+          'The gateway’s balance is used up. Top it up, then retry.', status='failed')
+    taken('Tuesday stand-up.mp3', 9_000_000, 'ready', 'transcribe', 728_000, status='done', begun_at=earlier,
+          ended_at=now)
+    taken('Choir practice.ogg', 9_000_000, 'ready', 'speakers', 728_000, status='failed',
+          reason='The gateway is at capacity.')
+    taken('Council hearing, second day.mp3', 121_000_000, 'finishing', 'transcribe', 7_900_000, status='running',
+          asset_id='re_1', progress=41, begun_at=earlier)
+    taken('Third day.mp3', 121_000_000, 'finishing', 'transcribe', 7_900_000, status='queued')
+    row('field-recording-mill-lane.wav', 1_200_000_000, offset=576_000_000)
+"""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(("width", "height"), [(1280, 940), (390, 844)], ids=["desk", "phone"])
+def test_every_state_is_accessible(server: RunningServer, scheme: str, width: int, height: int, tmp_path: Path) -> None:
+    server.ask(_ROWS)
+    size = {"width": width, "height": height}
+    with browser(server, None, viewport=size, color_scheme=scheme, reduced_motion="reduce") as driven:
+        driven.context.clear_cookies()
+        look(driven, server, "owner", "empty" if not _has_rows(server) else "done", scheme)
+        look(driven, server, "other", "queue", scheme)
+        driven.page.locator("#options > summary").click()
+        driven.page.select_option("#o-provider", "assemblyai")
+        driven.page.locator(".more > summary").wait_for()
+        if not driven.page.locator(".more[open]").count():
+            driven.page.locator(".more > summary").click()
+        check(driven, "options", scheme)
+        tape = media_files.make(tmp_path / "a.wav", media_files.tone(1))
+        drop(driven, tape, kind="dragenter")
+        check(driven, "drop", scheme)
+        driven.page.goto(server.url + "/streams/")
+        hook = driven.page.get_by_text(re.compile("^http.*/hooks/"))
+        hook.evaluate("(hook) => hook.textContent = location.origin + '/hooks/' + 'x'.repeat(43) + '/'")  # no hyphens
+        driven.page.evaluate(AXE.read_text())
+        check(driven, "streams", scheme)
+
+
+def _has_rows(server: RunningServer) -> bool:
+    return (
+        server.ask(
+            "from transcripts.models import Upload\nprint(Upload.objects.filter(owner__username='owner').exists())"
+        )
+        == "True"
+    )
+
+
+def look(driven: Driven, server: RunningServer, who: str, name: str, scheme: str) -> None:
+    cookies = [{"name": key, "value": value, "url": server.url} for key, value in server.sign_in(who).items()]
+    driven.context.add_cookies(cookies)  # type: ignore[arg-type]
+    driven.page.goto(server.url + "/upload/")
+    driven.page.wait_for_function("!!customElements.get('mem-upload')")
+    driven.page.evaluate(AXE.read_text())
+    check(driven, name, scheme)
+
+
+def check(driven: Driven, name: str, scheme: str) -> None:
+    """axe finds nothing, and nothing is wider than the window."""
+    if SHOTS:
+        width = driven.page.viewport_size["width"] if driven.page.viewport_size else 0
+        path = os.path.join(SHOTS, f"upload-{name}-{scheme}-{width}.png")
+        driven.page.screenshot(path=path, full_page=name != "drop")
+    assert driven.page.evaluate(_RUN) == []
+    assert driven.page.evaluate("document.documentElement.scrollWidth <= innerWidth")

@@ -34,8 +34,8 @@ const DEEDS = {
 
 export class Editor extends (globalThis.HTMLElement ?? Object) {
   #over = new AbortController();
-  #silence = 0;
-  #said = '';
+  /** What takes words away again, by the place they stand in. @type {WeakMap<Element, number>} */
+  #silences = new WeakMap();
   /** What was closed before the server had it: opened again, it goes on. @type {WeakMap<HTMLElement, Writing>} */
   #unsaved = new WeakMap();
   /** @type {Writing | null} */ writing = null;
@@ -75,7 +75,6 @@ export class Editor extends (globalThis.HTMLElement ?? Object) {
     const begun = this.#unsaved.get(target);
     begun?.enter();
     this.writing = begun ?? new Writing(target, this, text ?? textOf(target));
-    this.#said = 'Original kept'; // the field says so, or what it said last
     const [from, to] = place ?? this.#markedWord(target);
     this.writing.focus(from, to);
   }
@@ -117,7 +116,7 @@ export class Editor extends (globalThis.HTMLElement ?? Object) {
     const there = answer.holding(writing.keys)[0];
     if (text?.trim() && !there) {
       writing.field.select();
-      return this.say('There is no place for your words any more. Copy them, then keep theirs', 'bad');
+      return this.say('There is no place for your words any more. Copy them, then keep theirs', 'bad', writing);
     }
     const start = startOf(writing.article);
     writing.leave();
@@ -174,25 +173,32 @@ export class Editor extends (globalThis.HTMLElement ?? Object) {
     this.chosen.scrollIntoView({ block: 'nearest' });
   }
 
-  /** @param {import('./paragraphs.js').Answer} answer @param {string} [words] */
-  kept(answer, words = 'Saved') {
+  /** @param {import('./paragraphs.js').Answer} answer @param {string} [words] @param {Writing | null} [writing] what was sent */
+  kept(answer, words = 'Saved', writing = this.writing) {
     for (const [name, can] of Object.entries({ undo: answer.canUndo, redo: answer.canRedo })) {
       /** @type {HTMLButtonElement} */ (this.querySelector(`.tools [data-edit=${name}]`)).disabled = !can;
     }
-    if (answer.said) this.say(answer.said, 'bad'); // it is saved, but where few will see it
-    else this.say(words, 'ok');
+    if (answer.said) this.say(answer.said, 'bad', writing); // it is saved, but where few will see it
+    else this.say(words, 'ok', writing);
   }
 
-  /** @param {string} words @param {string} [look] */
-  say(words, look = '') {
-    clearTimeout(this.#silence);
-    if (!words && !this.#said) return; // as with every letter but the first
-    this.#said = words;
-    for (const place of this.querySelectorAll('.kept')) {
-      place.textContent = words;
-      place.className = `kept ${look}`;
+  /**
+   * Above the text, and in the field that it is about: another that is open keeps its own reason.
+   * @param {string} words @param {string} [look] @param {Writing | null} [writing]
+   */
+  say(words, look = '', writing = this.writing) {
+    for (const place of [this.querySelector('.tools .kept'), writing?.form.querySelector('.kept')]) {
+      if (place) this.#put(place, words, look);
     }
-    if (look === 'ok') this.#silence = setTimeout(() => this.say(''), SAID_MS);
+  }
+
+  /** @param {Element} place @param {string} words @param {string} look */
+  #put(place, words, look) {
+    clearTimeout(this.#silences.get(place));
+    if (!words && !place.textContent) return; // as with every letter but the first
+    place.textContent = words;
+    place.className = `kept ${look}`;
+    if (look === 'ok') this.#silences.set(place, setTimeout(() => this.#put(place, '', ''), SAID_MS));
   }
 
   nextUncertain() {
@@ -295,7 +301,7 @@ export class Editor extends (globalThis.HTMLElement ?? Object) {
       this.writing = writing;
       writing.focus(0);
     }
-    if (status === 409) this.say('This was typed here before, and somebody changed it since', 'bad');
+    if (status === 409) this.say('This was typed here before, and somebody changed it since', 'bad', writing);
   }
 
   #reload() {

@@ -120,7 +120,7 @@ export class Writing {
     this.#leaving = false;
     this.#fit();
     this.#draft(this.field.value);
-    this.editor.say('');
+    this.editor.say('', '', this);
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.save(), PAUSE_MS);
   }
@@ -148,12 +148,12 @@ export class Writing {
       this.#draft(null);
       this.#take(answer);
       if (this.hasChanged) this.#draft(this.field.value);
-      this.editor.kept(answer);
+      this.editor.kept(answer, 'Saved', this);
       return true;
     } catch (error) {
       if (!(error instanceof Away)) throw error;
       const isLost = error instanceof SignedOut;
-      this.editor.say(isLost ? `Kept in this browser. ${error.message}` : 'Not saved yet. Kept in this browser', 'bad');
+      this.editor.say(isLost ? `Kept in this browser. ${error.message}` : 'Not saved yet. Kept in this browser', 'bad', this);
       if (!isLost) this.#tryAgain();
       return false;
     }
@@ -189,7 +189,7 @@ export class Writing {
       this.#take(answer);
       return true;
     }
-    this.editor.say(answer.said, 'bad');
+    this.editor.say(answer.said, 'bad', this);
     if (status !== 409) return false;
     this.theirs = answer;
     if (!this.form.isConnected) this.enter();

@@ -28,7 +28,12 @@ def _text(segments: list[Segment]) -> str:
 
 
 def _child() -> psutil.Process:
-    [child] = [each for each in psutil.Process().children() if "memweb.engines.reader" in each.cmdline()]
+    found = psutil.process_iter(["ppid", "cmdline"])  # nothing is said of the command of what has ended
+    [child] = [
+        each
+        for each in found
+        if each.info["ppid"] == os.getpid() and "memweb.engines.reader" in (each.info["cmdline"] or ())
+    ]
     return child
 
 

@@ -327,12 +327,14 @@ def test_drafts_that_cannot_be_saved_wait_with_the_reason(page: Page) -> None:
             with page.expect_response("**/text/**"):  # whichever was left is sent, and refused again
                 fields.nth(place).click()
                 page.get_by_label("Name of A").click()
-        expect(page.locator(".tools .kept")).to_have_text("A paragraph may have 20000 characters. Split it first.")
+        theirs = "Somebody changed these words meanwhile. Yours are kept here; see theirs first."
+        long = "A paragraph may have 20000 characters. Split it first."
+        expect(page.locator(".turn .kept")).to_have_text([theirs, long, theirs])  # each its own, in whatever order
         kept = page.evaluate("() => Object.keys(document.querySelector('mem-editor').drafts.all)")
         assert sorted(kept) == ["a", "b", "c"]
     fields.nth(0).click()
     page.get_by_role("button", name="Keep mine").first.click()
-    expect(page.locator(".tools .kept")).to_have_text("Saved")
+    expect(page.locator(".turn").first.locator(".kept")).to_have_text("Saved")
     page.get_by_role("button", name="Keep theirs").click()
     expect(page.locator(".theirs:visible")).to_have_count(0)
     page.evaluate("() => document.querySelector('mem-editor').drafts.keep('b', null)")

@@ -18,6 +18,9 @@ OPEN_S = 15.0
 LAST_WORDS_S = 3.0
 """After the end was asked for: a provider that does not tell when all is said has said it after such a silence."""
 LARGEST_MESSAGE = 4 << 20
+GATHERED = pcm.bytes_of_ms(100)
+SHORTEST = pcm.bytes_of_ms(50)
+"""Providers refuse a shorter piece of sound and end the session (AssemblyAI: 3007); a decoder's are a few ms long."""
 NO_ANSWER = "The provider does not answer."
 REFUSED = "The provider refused the session (status {status})."
 
@@ -37,21 +40,32 @@ class RemoteLine:
         self._socket, self._client = socket, client
         self._finishing = False
         self._bytes = 0
+        self._held = b""  # not enough yet to be sent
         self.told_ms = 0
         self.failure = ""
         """Why the session ended, where it was not asked to."""
 
     async def feed(self, sound: bytes) -> None:
         self._bytes += len(sound)
-        await self._send(self._client.audio(sound))
+        self._held += sound
+        if len(self._held) >= GATHERED:
+            await self._send_held()
+
+    async def _send_held(self) -> None:
+        """What is too short for the provider is filled up with silence, which counts as no sound of the stream's."""
+        sound, self._held = self._held, b""
+        if sound:
+            await self._send(self._client.audio(sound.ljust(SHORTEST, b"\0")))
 
     async def commit(self) -> None:
+        await self._send_held()
         frame = self._client.commit()
         if frame is not None:
             await self._send(frame)
 
     async def finish(self) -> None:
         self._finishing = True
+        await self._send_held()
         for frame in self._client.ends()[:1]:
             await self._send(frame)
 
@@ -74,7 +88,8 @@ class RemoteLine:
     def _note(self, message: str | bytes) -> None:
         for event in self._client.read(message):
             if isinstance(event, Final):  # one without times is taken to have come at once
-                end_ms = event.segment.end_ms if event.timed else pcm.ms_of_bytes(self._bytes)
+                heard_ms = pcm.ms_of_bytes(self._bytes)
+                end_ms = min(event.segment.end_ms, heard_ms) if event.timed else heard_ms  # none lies in the filling
                 self.told_ms = max(self.told_ms, end_ms)
 
     async def _next(self) -> str | bytes:

@@ -16,6 +16,7 @@ from django.utils import timezone
 
 from memweb.accounts.models import User
 from memweb.gateway.models import Account, ApiKey
+from memweb.speech.dialects import strict
 
 PREFIX = "sk-mem-"
 APP_PREFIX = "sk-mem-app."
@@ -73,7 +74,7 @@ def find(secret: str) -> Caller | None:
     """Who this secret belongs to; None when it is wrong, revoked or expired, or its person may not sign in."""
     if secret.startswith(APP_PREFIX):
         return _find_app(secret.removeprefix(APP_PREFIX))
-    if not secret.startswith(PREFIX):
+    if not secret.startswith(PREFIX) or not strict.is_storable(secret):
         return None
     digest = _digest(secret)
     for key in usable().filter(prefix=secret[:_FOUND_BY]).select_related("account"):

@@ -110,6 +110,22 @@ def test_a_body_that_is_no_json_object_with_an_asset_is_refused(client: Client, 
     refused(client.post(POST, body.encode("latin-1"), "application/json"), 400)
 
 
+@pytest.mark.parametrize(
+    "given", [r'"\u0000"', '{"x":"\\u0000"}', r'"a\ud800"', "NaN", "[1e999]", "[" * 200 + "]" * 200]
+)
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [("audio-stream/start", "x"), ("transcriptions/async-generate-audio", "language"), ("webhook", "url"),
+     ("upload/signed-url", "original_filename"), ("transcriptions/speech-to-text", "x")],
+)  # fmt: skip
+def test_what_no_database_keeps_is_refused(client: Client, path: str, name: str, given: str) -> None:
+    rest = '"asset_id": "re_1", "audio_url": "https://example.org/a", "provider": "assemblyai"'
+    ask = client.put if path == "webhook" else client.post
+    answer = ask(f"{AT}/{path}", f'{{{rest}, "{name}": {given}}}', "application/json")
+    assert answer.status_code == 400, answer.content
+    assert "the body" in json.loads(answer.content).get("msg", "the body")
+
+
 @pytest.mark.parametrize("value", [None, "", 1, 1.5, True, [], {}, ["re_1"], {"$ne": 1}])
 def test_an_asset_id_of_another_kind_is_refused(client: Client, value: Any) -> None:
     said = refused(client.post(POST, {"asset_id": value}, "application/json"), 400)

@@ -133,7 +133,7 @@ def nothing_is_left() -> Iterator[None]:
 
 @pytest.mark.parametrize(("verb", "path"), ADDRESSES)
 def test_a_key_is_asked_for(verb: str, path: str, secret: str) -> None:
-    for given in (None, "sk-mem-wrong", secret[:-1]):
+    for given in (None, "sk-mem-wrong", secret[:-1], "sk-mem-\0", secret[:-1] + "\0"):
         answer = Caller(given)(verb, path, {})
         assert (answer.status_code, message(answer)) == (401, "Unauthorized")
 
@@ -161,6 +161,35 @@ def test_the_wrong_content_type_is_told(path: str, status: int, alice: Caller) -
 @pytest.mark.parametrize("body", [b"{", b"[1]", b"null", b"\xff\xfe", b"[" * 100_000])
 def test_what_is_no_json_object_is_refused(path: str, body: bytes, alice: Caller) -> None:
     assert alice("POST", path, body).status_code == 400
+
+
+@pytest.mark.parametrize(("given", "said"), [
+    ("NaN", "not JSON"), ("[NaN]", "not JSON"), ("[[-Infinity]]", "not JSON"), ("1e999", "not JSON"),
+    ('"\\u0000"', "a character"), ('{"x":["\\u0000"]}', "a character"), ('{"\\u0000":1}', "a character"),
+    ('"\\ud800"', "a character"), ('["a\\udfff"]', "a character"), ("[" * 200 + "]" * 200, "too deep"),
+])  # fmt: skip
+@pytest.mark.parametrize("path", ["/v2/transcript", STT])
+def test_what_no_database_keeps_is_refused(path: str, given: str, said: str, alice: Caller) -> None:
+    """SQLite looks whether a value is JSON, PostgreSQL takes neither NUL nor half a pair: both would be a fault."""
+    for name in ("prompt", "keyterms_prompt", "unknown"):
+        body = f'{{"url": "https://example.org/a", "audio_url": "https://example.org/a", "{name}": {given}}}'
+        answer = alice("POST", path, body.encode())
+        assert (answer.status_code, said in message(answer)) == (400, True), answer.content
+    assert not Transcription.objects.exists()
+
+
+@pytest.mark.parametrize("verb", ["GET", "DELETE"])
+@pytest.mark.parametrize("path", ["/v2/transcript/%00", "/v1/speech-to-text/transcripts/a%00"])
+def test_a_name_with_nul_in_it_is_nobodys(verb: str, path: str, alice: Caller) -> None:
+    assert alice(verb, path).status_code == 404
+    assert alice("GET", "/v2/transcript?before_id=%00").status_code == 404
+
+
+@pytest.mark.parametrize("path", ["/v1/speech-to-text", "/v1/audio/transcriptions"])
+@pytest.mark.parametrize("fields", [{"language_code": "a\0"}, {"\0": "x"}])
+def test_a_form_with_nul_in_it_is_refused(path: str, fields: dict[str, str], alice: Caller) -> None:
+    answer = alice.form(path, file=sound(), model="whisper-1", **fields)
+    assert (answer.status_code, "a character" in message(answer)) == (400, True)
 
 
 @pytest.mark.parametrize("path", ["/v1/speech-to-text", "/v1/audio/transcriptions"])

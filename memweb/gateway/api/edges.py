@@ -6,7 +6,6 @@ shape here: a body that is no JSON, a value of the wrong kind, an unknown path, 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import Any
 
@@ -21,6 +20,7 @@ from memweb.gateway.assets import TooLarge
 from memweb.gateway.doors import Refused
 from memweb.media.errors import NotMedia
 from memweb.speech import envelope
+from memweb.speech.dialects import strict
 
 PREFIX = "/serve/api/v2/"
 STREAMS = PREFIX + "audio-stream/"
@@ -43,11 +43,9 @@ class JsonParser(Parser):
         if request.content_type not in ("", "application/json"):
             raise Refused(415, "The Content-Type must be application/json.")
         try:
-            content = json.loads(body)
-        except (ValueError, RecursionError):
-            raise Refused(400, f"{INVALID}: the body is not JSON.") from None
-        if not isinstance(content, dict):
-            raise Refused(400, f"{INVALID}: the body is not a JSON object.")
+            content = strict.read_object(body)
+        except strict.Unread as error:
+            raise Refused(400, f"{INVALID}: the body {error}.") from None
         return {name: value for name, value in content.items() if value is not None}
 
 

@@ -5,7 +5,6 @@ Where the real provider is bound, requests go on to it byte for byte; what is ke
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from datetime import date, datetime, time
 from typing import Any
@@ -21,7 +20,7 @@ from memweb.gateway.keys import Caller
 from memweb.gateway.models import Transcription
 from memweb.gateway.native.door import behind
 from memweb.gateway.providers import rest
-from memweb.speech.dialects import wire
+from memweb.speech.dialects import strict, wire
 from memweb.speech.dialects.assemblyai import parts, transcripts
 
 PROVIDER = "assemblyai"
@@ -121,7 +120,8 @@ def _shown(found: Transcription) -> dict[str, Any]:
 
 
 def _find(caller: Caller, id: str) -> Transcription:
-    found = transcribing.of(caller.account_id, PROVIDER).filter(transcription_id=id).first()
+    known = transcribing.of(caller.account_id, PROVIDER).filter(transcription_id=id)
+    found = known.first() if strict.is_storable(id) else None
     if found is None:
         raise Refused(404, "Transcript lookup error, transcript id not found")
     return found
@@ -274,12 +274,9 @@ def _object(request: HttpRequest) -> dict[str, Any]:
     if len(request.body) > LONGEST_BODY:
         raise Refused(413, "The body is larger than this address takes.")
     try:
-        body = json.loads(request.body)
-    except (ValueError, RecursionError):
-        raise Refused(400, "The body is not JSON.") from None
-    if not isinstance(body, dict):
-        raise Refused(400, "The body is not a JSON object.")
-    return body
+        return strict.read_object(request.body)
+    except strict.Unread as error:
+        raise Refused(400, f"The body {error}.") from None
 
 
 upload = behind(ASSEMBLYAI, post=_upload)

@@ -18,7 +18,7 @@ from memweb.gateway.guard import Forbidden, TooMuch
 from memweb.gateway.guesses import guesses
 from memweb.gateway.keys import Caller
 from memweb.media.errors import NotMedia
-from memweb.speech.dialects import RefusedParameter
+from memweb.speech.dialects import RefusedParameter, strict
 from memweb.speech.dialects.openai.transcriptions import UnknownModel
 
 
@@ -107,4 +107,7 @@ def form_of(request: HttpRequest) -> dict[str, list[str]]:
     """The fields of a multipart form, without its files. Raises Refused."""
     if request.content_type != "multipart/form-data":
         raise Refused(415, "The Content-Type must be multipart/form-data.")
-    return {name: [str(value) for value in request.POST.getlist(name)] for name in request.POST}
+    form = {name: [str(value) for value in request.POST.getlist(name)] for name in request.POST}
+    if not all(strict.is_storable(text) for name, values in form.items() for text in (name, *values)):
+        raise Refused(400, "The form has a character that no text may have.")
+    return form

@@ -24,7 +24,7 @@ from memweb.gateway.keys import Caller
 from memweb.gateway.models import Transcription
 from memweb.gateway.native.door import behind, form_of
 from memweb.gateway.providers import rest
-from memweb.speech.dialects import RefusedParameter, wire
+from memweb.speech.dialects import RefusedParameter, strict, wire
 from memweb.speech.dialects.elevenlabs import scribe
 from memweb.speech.dialects.parameters import Parameters
 
@@ -174,7 +174,8 @@ def _values(body: IO[bytes], content_type: str, name: str) -> list[str]:
 
 
 def _find(caller: Caller, id: str) -> Transcription:
-    found = transcribing.of(caller.account_id, PROVIDER).filter(transcription_id=id).exclude(asked={}).first()
+    known = transcribing.of(caller.account_id, PROVIDER).filter(transcription_id=id).exclude(asked={})
+    found = known.first() if strict.is_storable(id) else None
     if found is None:
         raise Refused(404, "There is no such transcript.")
     return found

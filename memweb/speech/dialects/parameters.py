@@ -8,6 +8,7 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from memweb.speech.dialects import strict
 from memweb.speech.dialects.contract import RefusedParameter
 from memweb.speech.dialects.languages import base_language
 from memweb.speech.dialects.wire import shortened
@@ -99,8 +100,8 @@ class Parameters:
     def objects(self, name: str) -> list[dict[str, Any]]:
         """Objects, from JSON."""
         try:
-            found = [json.loads(value) for value in self.many(name)]
-        except (ValueError, RecursionError):
+            found = [strict.read(value) for value in self.many(name)]
+        except strict.Unread:
             found = [None]
         if not all(isinstance(value, dict) for value in found):
             raise RefusedParameter(name, f"{name} is not a list of JSON objects.")
@@ -145,8 +146,8 @@ class Parameters:
 
 def _list_in(name: str, given: str) -> list[str]:
     try:
-        values = json.loads(given)
-    except (ValueError, RecursionError):
+        values = strict.read(given)
+    except strict.Unread:
         raise RefusedParameter(name, f"{name} {_quoted(given)} is not a JSON list.") from None
     return [value if isinstance(value, str) else json.dumps(value) for value in values]
 

@@ -18,7 +18,8 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.clickjacking import xframe_options_exempt
 from django.views.decorators.http import require_GET, require_POST
 
-from memweb.accounts.choices import DETECT, LANGUAGES, PROVIDERS
+from memweb.accounts.choices import DETECT, LANGUAGES
+from memweb.accounts.gateways import listeners
 from memweb.accounts.models import User
 from memweb.accounts.services import preferences_of
 from memweb.dictation.captions import LINES
@@ -43,14 +44,15 @@ def page(request: HttpRequest) -> HttpResponse:
     """`/`: press a button and speak. `?session=<uuid>` goes on with a recording."""
     user = cast(User, request.user)
     mine = Record.objects.visible_to(user)
+    gateway = gateway_of_user(user.pk)
     context = {
         "record": _wanted(request),
         "unfinished": mine.unfinished().filter(source=Record.Source.DICTATION),
         "recent": mine.settled().newest_first()[:RECENT],
-        "providers": PROVIDERS,
+        "providers": listeners(gateway),
         "languages": (*LANGUAGES, DETECT),
         "preferences": preferences_of(user),
-        "gateway_name": gateway_of_user(user.pk).name,
+        "gateway_name": gateway.name,
     }
     return render(request, "dictation/page.html", context)
 

@@ -8,6 +8,7 @@ from urllib.parse import urlencode, urlsplit, urlunsplit
 from django.conf import settings
 from django.core import signing
 
+from memweb.speech.dialects import PROVIDERS
 from memweb.whereabouts import own_address
 
 INTERNAL_KEY_PREFIX = "sk-mem-app."
@@ -42,6 +43,18 @@ class Gateway:
         """How a person knows it: its host; empty for the one built in."""
         return "" if self.built_in else (urlsplit(self.url).hostname or self.url)
 
+    def host_of(self, provider: str) -> str:
+        """Who gets live sound under this provider's name: a host; empty where an engine on this machine listens."""
+        return _bound(provider, "WS_URL") if self.built_in else self.name
+
+    @property
+    def hosts(self) -> list[str]:
+        """Every host that may get sound; empty: it stays on this machine."""
+        if not self.built_in:
+            return [self.name]
+        bound = [_bound(provider, url) for provider in PROVIDERS for url in ("WS_URL", "URL")]
+        return list(dict.fromkeys(host for host in bound if host))
+
     @property
     def address(self) -> str:
         """What a record keeps: the base address; empty for the one built in."""
@@ -72,6 +85,14 @@ def gateway_for(*, user_id: int, url: str = "", key: str = "") -> Gateway:
     if settings.GATEWAY_URL:
         return Gateway(settings.GATEWAY_URL, settings.GATEWAY_KEY)
     return Gateway(own_address(), internal_key(user_id), built_in=True, user_id=user_id)
+
+
+def _bound(provider: str, url: str) -> str:
+    """The provider's own host, where the gateway built in passes sound on to it: the operator has set its key."""
+    if not getattr(settings, f"{provider.upper()}_API_KEY"):
+        return ""
+    address: str = getattr(settings, f"{provider.upper()}_{url}")
+    return urlsplit(address).hostname or ""
 
 
 def internal_key(user_id: int, session: str = "", offset_ms: int = 0) -> str:

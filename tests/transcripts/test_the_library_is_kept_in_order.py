@@ -122,6 +122,18 @@ def test_deleting_for_good_asks_first_and_takes_the_recording_along(
     assert Record.objects.filter(pk=b.pk).exists()
 
 
+def test_a_list_whose_records_are_all_archived_leads_to_them(alice: User, client: Client) -> None:
+    do(client, "archive", *three(alice))
+    page = client.get(reverse("library")).content.decode()
+    assert "Nothing here yet" not in page
+    assert "3 records lie in the" in page
+    assert "?shelf=archive" in page
+    assert "<h1>Library</h1>" in page
+    assert 'type="search" name="q"' in page.split("<main")[1]
+    archive = client.get(reverse("library"), {"shelf": "archive"}).content.decode()
+    assert ("<title>Library" in page, "<title>Archive" in archive) == (True, True)
+
+
 @pytest.mark.parametrize("deed", ["pin", "archive", "tag", "bin", "restore", "erase"])
 def test_nobody_does_anything_to_what_is_not_theirs(deed: str, alice: User, bob: User, client: Client) -> None:
     theirs = making.dictation(bob, "words", title="Theirs")

@@ -58,3 +58,16 @@ def test_the_internal_key_names_its_person_and_cannot_be_made_up(settings: Any) 
     assert signing.loads(token, salt=settings.GATEWAY_SIGNING_SALT, max_age=60) == {"u": 5}
     with pytest.raises(signing.BadSignature):
         signing.loads(token[:-1] + ("A" if token[-1] != "A" else "B"), salt=settings.GATEWAY_SIGNING_SALT)
+
+
+def test_who_gets_the_sound_is_told_by_host(settings: Any) -> None:
+    settings.GATEWAY_URL = ""
+    here = gateway_for(user_id=5)
+    assert (here.hosts, here.host_of("assemblyai"), here.host_of("elevenlabs")) == ([], "", "")
+    settings.ELEVENLABS_API_KEY = "operators"
+    settings.ELEVENLABS_URL, settings.ELEVENLABS_WS_URL = "https://files.example", "wss://live.example"
+    assert here.hosts == ["live.example", "files.example"]
+    assert (here.host_of("assemblyai"), here.host_of("elevenlabs")) == ("", "live.example")
+    settings.GATEWAY_URL = "https://operators.example"
+    assert gateway_for(user_id=5).hosts == ["operators.example"]
+    assert gateway_for(user_id=5).host_of("assemblyai") == "operators.example"

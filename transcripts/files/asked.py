@@ -11,8 +11,9 @@ from django.http import QueryDict
 
 from memweb.accounts import services as accounts
 from memweb.accounts.choices import LANGUAGES
+from memweb.accounts.gateways import gateway_in_use
 from memweb.accounts.models import User
-from memweb.upstream.address import Gateway, gateway_for
+from memweb.upstream.address import Gateway
 from transcripts.files.options import (
     ANY,
     ASSEMBLYAI,
@@ -45,8 +46,7 @@ def options_of(user: User) -> Options:
 
 def gateway_of(user: User) -> Gateway:
     """The gateway this person uses."""
-    own = accounts.gateway_of(user)
-    return gateway_for(user_id=user.pk, url=own.url, key=own.key)
+    return gateway_in_use(user)
 
 
 def _offered(gateway: Gateway) -> dict[str, str]:

@@ -16,6 +16,7 @@ from django.views.decorators.http import require_safe
 from django.views.decorators.vary import vary_on_headers
 
 from transcripts import search
+from transcripts.files import asked
 from transcripts.models import Record, Speaker, Tag
 from transcripts.queries import RecordQuerySet
 from transcripts.shown import filters, wording
@@ -74,6 +75,10 @@ def library(request: HttpRequest) -> HttpResponse:
         return render(request, f"transcripts/_{'hits' if query.has_words else 'rows'}.html", context)
     context |= {"total": totals.count, "length": wording.spell(totals.length_ms)}
     context |= {"chips": _chips(chosen), "sorts": _sorts(chosen, query)}
+    if not totals.count and not chosen.shelf:
+        user = person(request)
+        archived = Record.objects.visible_to(user).archived().count()
+        context |= {"archived": archived, "gateway": asked.gateway_of(user)}
     if request.headers.get("HX-Target") == "shelf":
         return render(request, "transcripts/_shelf.html", context)
     return render(request, "transcripts/library.html", context | _undo(request) | {"formats": exports.NAMES})

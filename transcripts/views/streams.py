@@ -16,7 +16,9 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from memweb.accounts.choices import DETECT, LANGUAGES, PROVIDERS
+from memweb.accounts.gateways import listeners
 from memweb.speech import meter
+from memweb.upstream.address import Gateway
 from transcripts import streaming
 from transcripts.callbacks import hooks
 from transcripts.errors import LibraryError
@@ -95,7 +97,7 @@ def stop(request: HttpRequest, record_id: uuid.UUID) -> HttpResponse:
 def _page(request: HttpRequest, form: StreamForm, *, status: int = 200) -> HttpResponse:
     gateway = asked.gateway_of(person(request))
     context = {
-        "form": form, "providers": PROVIDERS, "languages": [DETECT, *LANGUAGES], "built_in": gateway.built_in,
+        "form": form, "providers": listeners(gateway), "languages": [DETECT, *LANGUAGES], "gateway": gateway,
         "hook": hooks.address_of(person(request)), "out_of_reach": hooks.is_out_of_reach(gateway),
         "streams": _on_air(request),
     }  # fmt: skip
@@ -113,12 +115,13 @@ def _shown(record: Record) -> dict[str, object]:
     job = max(mine, key=lambda one: one.pk, default=None)
     options = job.options if job else {}
     said = list(record.current_version.segments.shown().reverse()[:LAST_WORDS]) if record.current_version else []
+    puller = Gateway(record.gateway, key="", built_in=not record.gateway)
     gaps = record.marks.filter(is_gap=True, at_ms__gte=said[-1].start_ms if said else 0)
     words = sorted([*((row.start_ms, row.text, False) for row in said), *((gap.at_ms, gap.note, True) for gap in gaps)])
     return {
         "record": record, "title": wording.title_of(record), "address": options.get("address", ""),
         "clock": wording.clock(record.duration_ms), "words": words, "silent": _silent_for(record),
-        "provider": dict(PROVIDERS).get(record.provider, record.provider), "until": options.get("until", ""),
+        "provider": dict(listeners(puller)).get(record.provider, record.provider), "until": options.get("until", ""),
         "cost": _cost(record), "url": reverse("record", args=[record.pk]),
     }  # fmt: skip
 

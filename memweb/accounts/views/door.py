@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.conf import settings
@@ -20,6 +20,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from memweb import doctor
 from memweb.accounts import services
 from memweb.accounts.forms import RegistrationForm
+from memweb.accounts.gateways import gateway_in_use
 from memweb.accounts.models import User
 
 BACKEND = "django.contrib.auth.backends.ModelBackend"
@@ -94,7 +95,8 @@ def sign_up(request: HttpRequest) -> HttpResponse:
 @require_safe
 def welcome(request: HttpRequest) -> HttpResponse:
     """What this machine can do today, as it really is."""
-    return render(request, "registration/welcome.html", {"findings": doctor.for_newcomers()})
+    gateway = gateway_in_use(cast("User", request.user))
+    return render(request, "registration/welcome.html", {"findings": doctor.for_newcomers(), "gateway": gateway})
 
 
 def locked_out(request: HttpRequest, response: HttpResponse | None = None, credentials: Any = None) -> HttpResponse:

@@ -134,6 +134,7 @@ def _settings(request: HttpRequest, *, status: int = 200, **extra: Any) -> HttpR
     context = {
         "preferences": preferences,
         "form": PreferencesForm(instance=preferences),
+        "set_up": gateway_for(user_id=user.pk),
         "people": User.objects.order_by("username") if user.is_superuser else None,
         **extra,
     }

@@ -1,0 +1,19 @@
+"""Where a person's sound goes. Apart from `services`, which the built-in gateway knows: it may not know `upstream`."""
+
+from __future__ import annotations
+
+from memweb.accounts import services
+from memweb.accounts.choices import PROVIDERS
+from memweb.accounts.models import User
+from memweb.upstream.address import Gateway, gateway_for
+
+
+def gateway_in_use(user: User) -> Gateway:
+    """The gateway that gets this person's sound: their own, else the one memweb is set up with."""
+    own = services.gateway_of(user)
+    return gateway_for(user_id=user.pk, url=own.url, key=own.key)
+
+
+def listeners(gateway: Gateway) -> list[tuple[str, str]]:
+    """The providers as this gateway has them: where an engine on this machine listens, only the way of speaking."""
+    return [(name, label if gateway.host_of(name) else f"This machine, the {label} way") for name, label in PROVIDERS]

@@ -104,7 +104,9 @@ class PreferencesForm(forms.ModelForm[Preferences]):
 class GatewayForm(forms.Form):
     """Another gateway's address and key."""
 
-    url = forms.CharField(max_length=200)
+    url = forms.CharField(
+        max_length=200, error_messages={"required": "Type the address first, as https://speech.example.org."}
+    )
     key = forms.CharField(max_length=500, required=False)
 
     def __init__(self, data: Any = None, *, user: User) -> None:

@@ -86,13 +86,9 @@ class ChosenGateway:
     key: str = ""
 
 
-def choose_gateway(*, user: User, url: str, key: str | None) -> Preferences:
-    """Use the gateway at `url` with `key` from now on; ``None`` keeps the key, an empty `url` forgets both."""
-    if not url:
-        return save_preferences(user=user, gateway_url="", gateway_key=b"")
-    if key is None:
-        return save_preferences(user=user, gateway_url=url)
-    return save_preferences(user=user, gateway_url=url, gateway_key=seal(key))
+def choose_gateway(*, user: User, chosen: ChosenGateway) -> Preferences:
+    """Use this gateway from now on."""
+    return save_preferences(user=user, gateway_url=chosen.url, gateway_key=seal(chosen.key))
 
 
 def gateway_of(user: User) -> ChosenGateway:

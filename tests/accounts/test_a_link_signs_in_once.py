@@ -25,7 +25,9 @@ def test_a_used_link_opens_nothing(client: Client, alice: User) -> None:
     assert client.get(link).status_code == 302
     second = Client().get(link)
     assert second.status_code == 410
-    assert b"That link has been used" in second.content
+    page = second.content.decode()
+    assert "That link does not work any more" in page
+    assert "within 15 minutes" in page
 
 
 def test_looking_at_a_link_does_not_use_it_up(client: Client, alice: User) -> None:
@@ -97,4 +99,12 @@ def test_the_first_visit_is_told_about_the_machine(client: Client, alice: User) 
     client.get(f"/sign-in/link/{services.make_link(user=alice)}")
     page = client.get("/settings/").content.decode()
     assert "This memweb is yours." in page
-    assert 'href="/welcome/"' in page
+    assert '<a class="link" href="/welcome/">See what' in page
+
+
+@pytest.mark.parametrize("path", ["/sign-in/", "/sign-in/link/mistyped"])
+def test_who_has_no_password_is_not_sent_for_the_owners_link(client: Client, alice: User, path: str) -> None:
+    page = client.get(path).content.decode()
+    assert "Settings, People" in page
+    assert "./run signinlink --user NAME" in page
+    assert "./run signinlink<" not in page

@@ -10,6 +10,8 @@ from pytest_django.fixtures import Settings
 from memweb.accounts import services
 from memweb.accounts.models import Preferences, SignInLink, User
 from memweb.accounts.seal import seal, unseal
+from memweb.upstream.address import Gateway
+from memweb.upstream.trial import Trial
 from tests.accounts.conftest import PASSWORD
 
 HTMX = {"HX-Request": "true"}
@@ -91,9 +93,68 @@ def test_only_the_owner_points_inside_the_network(as_bob: Client, bob: User, url
 
 
 def test_a_test_of_a_silent_address_says_so(as_alice: Client, alice: User) -> None:
-    as_alice.post("/settings/gateway/", {"where": "other", "url": "http://127.0.0.1:9", "key": KEY})
-    answer = as_alice.post("/settings/gateway/trial/", headers=HTMX)
+    answer = as_alice.post(
+        "/settings/gateway/trial/", {"where": "other", "url": "http://127.0.0.1:9", "key": KEY}, headers=HTMX
+    )
     assert b"Nothing answers at this address" in answer.content
+
+
+@pytest.mark.parametrize(
+    ("typed", "tried"),
+    [
+        ({"where": "other", "url": "http://127.0.0.1:10/", "key": "new"}, ("http://127.0.0.1:10", "new")),
+        ({"where": "other", "url": "http://127.0.0.1:9", "key": ""}, ("http://127.0.0.1:9", KEY)),
+        ({"where": "other", "url": "http://127.0.0.1:10", "key": ""}, ("http://127.0.0.1:10", "")),
+        ({"where": "built-in", "url": "http://127.0.0.1:10", "key": "new"}, None),
+    ],
+)
+def test_what_is_tested_is_what_is_typed(
+    as_alice: Client, alice: User, monkeypatch: pytest.MonkeyPatch, typed: dict[str, str], tried: tuple[str, str] | None
+) -> None:
+    seen: list[Gateway] = []
+
+    def try_gateway(gateway: Gateway) -> Trial:
+        seen.append(gateway)
+        return Trial(True, "It works.")
+
+    monkeypatch.setattr("memweb.accounts.views.preferences.try_gateway", try_gateway)
+    as_alice.post("/settings/gateway/", {"where": "other", "url": "http://127.0.0.1:9", "key": KEY})
+    assert b"It works." in as_alice.post("/settings/gateway/trial/", typed, headers=HTMX).content
+    (gateway,) = seen
+    assert gateway.built_in if tried is None else (gateway.url, gateway.key) == tried
+    assert services.gateway_of(alice) == services.ChosenGateway("http://127.0.0.1:9", KEY)
+
+
+@pytest.mark.parametrize("path", ["/settings/gateway/", "/settings/gateway/trial/"])
+def test_an_address_that_is_missing_is_asked_for(as_alice: Client, path: str) -> None:
+    answer = as_alice.post(path, {"where": "other", "url": " ", "key": ""}, headers=HTMX).content.decode()
+    assert "Type the address first" in answer
+    assert "This field is required" not in answer
+
+
+def test_only_the_owner_tests_addresses_inside_the_network(as_bob: Client) -> None:
+    answer = as_bob.post("/settings/gateway/trial/", {"where": "other", "url": "http://127.0.0.1:9"}, headers=HTMX)
+    assert b"Only the owner" in answer.content
+
+
+@pytest.mark.parametrize(
+    ("path", "data", "part"),
+    [
+        ("/settings/people/", {"name": "carol"}, "people"),
+        ("/settings/people/", {"name": "alice"}, "people"),
+        ("/settings/password/", {"old": "wrong", "password": "another-long-one"}, "account"),
+    ],
+)
+def test_an_answer_opens_where_its_form_stands(as_alice: Client, path: str, data: dict[str, str], part: str) -> None:
+    """These answer with the whole page: the form's own address says which part of it is to be shown."""
+    assert f'action="{path}#{part}"' in as_alice.get("/settings/").content.decode()
+    assert f'id="{part}"' in as_alice.post(path, data).content.decode()
+
+
+def test_what_was_typed_stays_but_never_a_password(as_alice: Client) -> None:
+    assert 'value="ALICE"' in as_alice.post("/settings/people/", {"name": "ALICE"}).content.decode()
+    refused = as_alice.post("/settings/password/", {"old": "wrong-one-typed", "password": "another-long-one"})
+    assert not {"wrong-one-typed", "another-long-one"} & set(refused.content.decode().split('"'))
 
 
 def test_what_is_sealed_opens_with_the_same_secret_only(settings: Settings) -> None:

@@ -46,3 +46,14 @@ def test_somebody_elses_key_does_not_exist(client: Client, person: User) -> None
 def test_a_name_that_hides_something_is_refused(client: Client, person: User, name: str) -> None:
     assert client.post("/settings/keys/", {"name": name}).status_code == 422
     assert not ApiKey.objects.exists()
+
+
+def test_what_was_chosen_stays_when_a_name_is_refused(client: Client, person: User) -> None:
+    page = client.post("/settings/keys/", {"name": "a\u202eb", "files_only": "on", "expires": "90"}).content.decode()
+    assert 'value="a\u202eb"' in page
+    assert '<option value="90" selected>' in page
+    assert 'name="files_only" checked>' in page
+
+
+def test_the_answer_opens_where_the_form_stands(client: Client, person: User) -> None:
+    assert 'action="/settings/keys/#keys"' in client.get("/settings/keys/").content.decode()

@@ -100,6 +100,7 @@ def test_the_owner_sees_everybody_and_sets_balances(client: Client, maya: User) 
     assert client.post(f"/settings/usage/balance/{maya.pk}/", {"balance": "$12.50"}).status_code == 302
     assert Account.objects.get(user=maya).balance == Decimal("12.5")
     assert b'value="12.5"' in client.get("/settings/usage/").content
+    assert f'/balance/{maya.pk}/#accounts"' in client.get("/settings/usage/").content.decode()
     refused = client.post(f"/settings/usage/balance/{maya.pk}/", {"balance": "plenty"})
     assert refused.status_code == 422
     assert b"Write an amount from 0" in refused.content

@@ -60,7 +60,7 @@ def test_the_operators_gateway_is_named(client: Client, settings: Settings, path
 
 @pytest.mark.parametrize("path", ["/welcome/", "/transcripts/", "/streams/"])
 def test_a_persons_own_gateway_is_named(client: Client, alice: User, path: str) -> None:
-    services.choose_gateway(user=alice, url="https://own.example", key="mine")
+    services.choose_gateway(user=alice, chosen=services.ChosenGateway("https://own.example", "mine"))
     page = client.get(path).content.decode()
     assert PROMISES[path] not in page
     assert "own.example" in page

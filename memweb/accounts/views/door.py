@@ -122,5 +122,6 @@ def _onward(request: HttpRequest) -> str:
 def _greet(request: HttpRequest, user: User) -> None:
     sentence = "This memweb is yours." if user.is_superuser else "You are signed in."
     messages.info(
-        request, format_html('{} <a href="{}">See what this machine can do</a>', sentence, reverse("welcome"))
+        request,
+        format_html('{} <a class="link" href="{}">See what this machine can do</a>', sentence, reverse("welcome")),
     )

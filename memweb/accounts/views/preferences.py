@@ -8,7 +8,7 @@ from django import forms
 from django.contrib import messages
 from django.contrib.auth import update_session_auth_hash
 from django.contrib.auth.decorators import login_required
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -18,7 +18,7 @@ from memweb.accounts import services
 from memweb.accounts.forms import GatewayForm, PasswordForm, PersonForm, PreferencesForm
 from memweb.accounts.models import User
 from memweb.upstream.address import gateway_for
-from memweb.upstream.trial import try_gateway
+from memweb.upstream.trial import Trial, try_gateway
 
 
 def _person(request: HttpRequest) -> User:
@@ -50,27 +50,24 @@ def preference(request: HttpRequest) -> HttpResponse:
 @require_POST
 def gateway(request: HttpRequest) -> HttpResponse:
     """Choose the built-in gateway or another; an empty key field keeps the key that is there."""
-    user = _person(request)
-    if request.POST.get("where") == "built-in":
-        services.choose_gateway(user=user, url="", key="")
-        return _saved(request)
-    form = GatewayForm(request.POST, user=user)
-    if not form.is_valid():
-        return _refused(request, _first_error(form))
-    url, key = form.cleaned_data["url"], form.cleaned_data["key"]
-    # A kept key belongs to the address it was given for: it does not travel to another.
-    same = url == services.preferences_of(user).gateway_url
-    services.choose_gateway(user=user, url=url, key=key if key or not same else None)
+    try:
+        typed = _typed_gateway(request)
+    except ValidationError as error:
+        return _refused(request, error.messages[0])
+    services.choose_gateway(user=_person(request), chosen=typed)
     return _saved(request)
 
 
 @login_required
 @require_POST
 def gateway_trial(request: HttpRequest) -> HttpResponse:
-    """Try the saved gateway, and say what came of it."""
-    user = _person(request)
-    chosen = services.gateway_of(user)
-    trial = try_gateway(gateway_for(user_id=user.pk, url=chosen.url, key=chosen.key))
+    """Try the gateway that is typed, which need not be saved, and say what came of it."""
+    try:
+        typed = _typed_gateway(request)
+    except ValidationError as error:
+        trial = Trial(False, error.messages[0])
+    else:
+        trial = try_gateway(gateway_for(user_id=_person(request).pk, url=typed.url, key=typed.key))
     if request.headers.get("HX-Request"):
         return render(request, "registration/_trial.html", {"trial": trial})
     (messages.success if trial.works else messages.warning)(request, trial.sentence)
@@ -116,6 +113,19 @@ def forget_everywhere(request: HttpRequest) -> HttpResponse:
     """Sign out on every device, this one included."""
     services.sign_out_everywhere(user=_person(request))
     return redirect("sign-in")
+
+
+def _typed_gateway(request: HttpRequest) -> services.ChosenGateway:
+    """The gateway as the form has it. Raises ValidationError with a sentence."""
+    if request.POST.get("where") == "built-in":
+        return services.ChosenGateway()
+    form = GatewayForm(request.POST, user=_person(request))
+    if not form.is_valid():
+        raise ValidationError(_first_error(form))
+    url, key = form.cleaned_data["url"], form.cleaned_data["key"]
+    kept = services.gateway_of(_person(request))
+    # A kept key belongs to the address it was given for: it does not travel to another.
+    return services.ChosenGateway(url, key or (kept.key if url == kept.url else ""))
 
 
 def _owner_only(request: HttpRequest) -> None:

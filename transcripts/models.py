@@ -379,6 +379,7 @@ class Upload(models.Model):
     duplicate_of = models.ForeignKey(Record, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)
     touched_at = models.DateTimeField()  # when a byte last came: what is abandoned is swept
+    dismissed_at = models.DateTimeField(null=True, blank=True)  # off the list: what it knows is still needed
 
     objects = UploadQuerySet.as_manager()
 

@@ -166,9 +166,22 @@ class UploadQuerySet(QuerySet["Upload"]):
     def visible_to(self, user: User) -> Self:
         return self.filter(owner_id=user.pk)
 
+    def listed(self) -> Self:
+        """Those nobody has dismissed."""
+        return self.filter(dismissed_at=None)
+
     def abandoned(self, since: datetime) -> Self:
-        """Of which nothing has come since then, or that nobody decided about."""
-        return self.filter(touched_at__lt=since).exclude(status="taken")
+        """Not whole, and nothing has come since then. What came of a whole one is told until it is dismissed."""
+        return self.filter(touched_at__lt=since, status="receiving")
+
+    def with_file(self) -> Self:
+        """Those whose bytes may be here and wanted: they come in, or a record is made of them."""
+        return self.filter(Q(status="receiving") | Q(record__isnull=False))
+
+    def to_come(self, since: datetime) -> int:
+        """Bytes that are announced and not here yet, of those that have moved since then."""
+        coming = self.filter(touched_at__gte=since, status="receiving")
+        return coming.aggregate(rest=Sum(F("size") - F("offset")))["rest"] or 0
 
 
 class ShareQuerySet(QuerySet["Share"]):

@@ -93,7 +93,9 @@ def _erase(record_id: uuid.UUID) -> None:
     files = [recordings.spool_path(record_id)]
     files += [recordings.audio_path(recording) for recording in Recording.objects.filter(record_id=record_id)]
     files += [uploads.path_of(pk) for pk in Upload.objects.filter(record_id=record_id).values_list("pk", flat=True)]
-    Upload.objects.filter(record_id=record_id).delete()
+    found = Upload.objects.filter(record_id=record_id)
+    found.exclude(fingerprint__startswith=uploads.WATCHED).delete()
+    found.update(name="", sha256="", options={})  # a file that still lies in the watched folder does not come again
     Record.objects.filter(pk=record_id).delete()
     transaction.on_commit(lambda: _remove(files))
 

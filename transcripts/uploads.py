@@ -31,6 +31,10 @@ from transcripts.models import Job, Record, Upload
 PIECE = 256 * 1024
 RESERVE = 512 * 2**20
 """Bytes of the disk that no upload may take: the database and live recordings need them."""
+COMING = timedelta(minutes=10)
+"""An upload that has moved within so long is on its way: the room for the rest of it is spoken for."""
+WATCHED = "watched:"
+"""Before the fingerprint of a file that a watched folder holds: its row says that it was taken."""
 ALGORITHMS = ("sha1", "sha256", "md5")
 
 NO_ROOM = "There is not enough room on this server's disk for this file. Free some space, then try again."
@@ -62,7 +66,7 @@ def begin(
         raise TooLarge(f"This file is larger than {settings.MAX_UPLOAD_MB / 1000:g} GB, the most one may be here.")
     folder = Path(settings.UPLOAD_DIR)
     folder.mkdir(parents=True, exist_ok=True)
-    if shutil.disk_usage(folder).free < size + RESERVE:
+    if _free() < size + Upload.objects.to_come(timezone.now() - COMING):
         raise NoRoom(NO_ROOM)
     upload = Upload.objects.create(
         owner_id=owner_id,
@@ -74,6 +78,11 @@ def begin(
     )
     path_of(upload.pk).touch(mode=0o600)
     return upload
+
+
+def _free() -> int:
+    """Bytes of the disk that uploads may still take."""
+    return shutil.disk_usage(settings.UPLOAD_DIR).free - RESERVE
 
 
 def named(name: str) -> str:
@@ -94,6 +103,9 @@ def append(*, upload_id: uuid.UUID, offset: int, pieces: Iterable[bytes], checks
         file.truncate()
         try:
             count = _write(file, pieces, upload.size - offset, checksum)
+        except NoRoom:
+            file.truncate(offset)
+            raise
         except OSError as error:
             if error.errno in (errno.ENOSPC, errno.EDQUOT):
                 raise NoRoom(NO_ROOM) from error
@@ -126,6 +138,8 @@ def _write(file: BinaryIO, pieces: Iterable[bytes], room: int, checksum: Checksu
         count += len(piece)
         if count > room:
             raise TooLarge("More came than was announced.")
+        if _free() < len(piece):
+            raise NoRoom(NO_ROOM)
         file.write(piece)
         if digest is not None:
             digest.update(piece)
@@ -168,8 +182,11 @@ def title_of(name: str) -> str:
     return stem if dot and stem and 0 < len(ending) <= 5 and ending.isalnum() else name
 
 
+@transaction.atomic
 def refuse(*, upload_id: uuid.UUID, reason: str) -> None:
-    """It is no recording: say so until it is dismissed. Its bytes go."""
+    """It is no recording: say so until it is dismissed. Its bytes go. The same bytes dropped beside it are none too."""
+    same = Upload.objects.filter(status=Upload.Status.DUPLICATE, duplicate_of__uploads=upload_id)
+    same.update(status=Upload.Status.REFUSED, reason=reason[:500])
     _settle(upload_id, Upload.Status.REFUSED, reason)
 
 
@@ -206,12 +223,20 @@ def _drop_record(upload: Upload) -> None:
 
 
 def remove(*, upload: Upload) -> None:
-    """Forget an upload. A record made of it stays."""
-    upload_id = upload.pk
-    keeps = upload.record_id is not None
-    upload.delete()
-    if not keeps:
+    """Off the list; one that is not whole is forgotten. A record made of it stays, and the file it may still need.
+
+    The row of a whole one stays: by it a retry finds the file, and the same file is known when it comes again.
+    """
+    if not _forget(upload.pk):
+        Upload.objects.filter(pk=upload.pk, dismissed_at=None).update(dismissed_at=timezone.now())
+
+
+def _forget(upload_id: uuid.UUID) -> bool:
+    """False where it is whole."""
+    count, _ = Upload.objects.filter(pk=upload_id, status=Upload.Status.RECEIVING).delete()
+    if count:
         path_of(upload_id).unlink(missing_ok=True)
+    return bool(count)
 
 
 def sweep(*, now: datetime | None = None) -> int:
@@ -219,14 +244,13 @@ def sweep(*, now: datetime | None = None) -> int:
     swept = 0
     now = now or timezone.now()
     for upload in Upload.objects.abandoned(now - timedelta(days=settings.UPLOAD_DAYS)):
-        remove(upload=upload)
-        swept += 1
+        swept += _forget(upload.pk)
     return swept + _sweep_files()
 
 
 def _sweep_files() -> int:
     folder = Path(settings.UPLOAD_DIR)
-    known = {path_of(pk).name for pk in Upload.objects.values_list("pk", flat=True)}
+    known = {path_of(pk).name for pk in Upload.objects.with_file().values_list("pk", flat=True)}
     swept = 0
     for path in folder.glob("*.part") if folder.exists() else ():
         if path.name not in known and path.stat().st_mtime < timezone.now().timestamp() - 3600:

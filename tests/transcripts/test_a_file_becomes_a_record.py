@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
+import threading
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 from django_tasks_db.models import DBTaskResult
 
@@ -22,7 +25,7 @@ from tests.transcripts.making import line
 from transcripts import jobs, search, services, tasks, uploads
 from transcripts.callbacks import calls
 from transcripts.errors import LibraryError
-from transcripts.files import preparing
+from transcripts.files import preparing, queue
 from transcripts.hearing import speakers, transcription
 from transcripts.jobs import Lease
 from transcripts.models import Edit, Job, Message, Record, Recording, Segment, Upload, Version
@@ -322,6 +325,73 @@ def test_the_same_file_again_is_known(hosted: StandIn, alice: User, bob: User, t
     work()
     theirs.refresh_from_db()
     assert theirs.status == Upload.Status.TAKEN
+
+
+def test_what_leaves_the_list_can_still_be_retried(hosted: StandIn, alice: User, tape: Path) -> None:
+    """The list forgets it, not what is to be read: an hour later the file that was uploaded is there."""
+    upload = send(alice, tape)
+    record = upload.record
+    assert record is not None
+    jobs.cancel(record_id=record.pk)
+    uploads.remove(upload=upload)
+    os.utime(uploads.path_of(upload.pk), (0, 0))
+    uploads.sweep()
+    assert queue.rows_of(alice, timezone.now()) == []
+    jobs.retry(record_id=record.pk)
+    work()
+    assert state(record).words == "Ready"
+
+
+def test_a_file_that_left_the_list_is_known_when_it_comes_again(hosted: StandIn, alice: User, tape: Path) -> None:
+    first = send(alice, tape)
+    work()
+    uploads.remove(upload=first)
+    again = send(alice, tape)
+    work()
+    again.refresh_from_db()
+    assert (again.status, again.duplicate_of) == (Upload.Status.DUPLICATE, first.record)
+    assert hosted.paths().count("POST /upload") == 1
+
+
+def test_of_the_same_file_twice_at_once_one_is_transcribed(
+    hosted: StandIn, alice: User, tape: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both are read to their end before either is looked for: then one is the first all the same."""
+    both, read = threading.Barrier(2, timeout=30), preparing._digest
+
+    def together(lease: Lease, path: Path) -> str:
+        sha256 = read(lease, path)
+        both.wait()
+        return sha256
+
+    monkeypatch.setattr(preparing, "_digest", together)
+    ids = [send(alice, tape).pk for _ in range(2)]
+    threads = [threading.Thread(target=in_a_thread, args=(job.pk,)) for job in Job.objects.all()]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    found = Upload.objects.filter(pk__in=ids)
+    assert sorted(upload.status for upload in found) == [Upload.Status.DUPLICATE, Upload.Status.TAKEN]
+    assert found.get(status="duplicate").duplicate_of == found.get(status="taken").record == Record.objects.get()
+
+
+def in_a_thread(job_id: int) -> None:
+    try:
+        jobs.run(job_id=job_id, work=preparing.prepare)
+    finally:
+        connection.close()
+
+
+def test_what_is_no_recording_is_none_twice(hosted: StandIn, alice: User, tmp_path: Path) -> None:
+    path = media_files.archive(tmp_path / "minutes.mp3")
+    first, second = send(alice, path), send(alice, path)
+    assert first.record is not None
+    uploads.hold_duplicate(upload_id=second.pk, sha256="0" * 64, record=first.record)
+    work()
+    second.refresh_from_db()
+    assert second.status == Upload.Status.REFUSED
+    assert second.reason.startswith("This is no recording.")
 
 
 def test_transcribed_again_it_gets_a_version_and_keeps_what_was_corrected(

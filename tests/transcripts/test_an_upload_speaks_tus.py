@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from memweb.accounts.models import User
 from transcripts import uploads
-from transcripts.errors import Busy, Damaged, TooLarge, WrongOffset
+from transcripts.errors import Busy, Damaged, NoRoom, TooLarge, WrongOffset
 from transcripts.models import Job, Record, Upload
 from transcripts.uploads import Checksum
 
@@ -343,6 +343,46 @@ def test_what_is_abandoned_is_swept(alice: User, data_folder: Path) -> None:
     assert list(Upload.objects.all()) == [fresh]
     assert not uploads.path_of(old.pk).exists()
     assert not orphan.exists()
+
+
+def test_what_came_of_a_whole_file_is_told_until_it_is_dismissed(alice: User) -> None:
+    for status in ("refused", "duplicate", "brought_in", "taken"):
+        made = uploads.begin(owner_id=alice.pk, name=status, size=3)
+        Upload.objects.filter(pk=made.pk).update(status=status, touched_at=timezone.now() - timedelta(days=80))
+    assert uploads.sweep(now=timezone.now()) == 0
+    assert Upload.objects.listed().count() == 4
+
+
+def test_room_that_others_have_been_promised_is_not_promised_again(
+    as_alice: Client, bob: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(uploads, "_free", lambda: 1000)
+    coming = uploads.begin(owner_id=bob.pk, name="theirs.wav", size=700)
+    assert create(as_alice, size=400).status_code == 507
+    uploads.append(upload_id=coming.pk, offset=0, pieces=[b"x" * 300])
+    assert create(as_alice, size=600).status_code == 201
+    stalled = timezone.now() - uploads.COMING - timedelta(seconds=1)
+    Upload.objects.update(touched_at=stalled)
+    assert create(as_alice, size=1000).status_code == 201
+
+
+def test_a_disk_that_fills_up_meanwhile_takes_no_more_until_there_is_room(
+    as_alice: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = create(as_alice)["Location"]
+    patch(as_alice, path, FILE[:5], 0)
+    free = iter([4, 3])  # another piece of the same request took the last of it
+    with monkeypatch.context() as full:
+        full.setattr(uploads, "_free", lambda: next(free))
+        with pytest.raises(NoRoom):
+            uploads.append(upload_id=the_upload().pk, offset=5, pieces=[FILE[5:8], FILE[8:]])
+    assert uploads.path_of(the_upload().pk).read_bytes() == FILE[:5]
+    with monkeypatch.context() as full:
+        full.setattr(uploads, "_free", lambda: 0)
+        answer = patch(as_alice, path, FILE[5:], 5)
+    assert (answer.status_code, answer.content.decode()) == (507, uploads.NO_ROOM)
+    assert patch(as_alice, path, FILE[5:], 5).status_code == 204
+    assert uploads.path_of(the_upload().pk).read_bytes() == FILE
 
 
 @pytest.mark.parametrize(

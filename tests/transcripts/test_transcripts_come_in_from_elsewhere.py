@@ -20,7 +20,7 @@ from memweb.speech.formats import FORMATS, Options, Unreadable
 from memweb.speech.transcript import Mark, Transcript
 from tests import media_files
 from tests.transcripts import making
-from transcripts import jobs, search, services, uploads
+from transcripts import jobs, search, services, shelving, uploads
 from transcripts.editor import editing, marking
 from transcripts.errors import Refused
 from transcripts.files import importing, preparing, watching
@@ -191,6 +191,12 @@ def test_what_is_put_into_the_watched_folder_is_taken_once(
     upload = Upload.objects.get()
     assert (upload.name, upload.owner, upload.status) == ("two_cities.wav", ensure_owner(), Upload.Status.TAKEN)
     assert (folder / "inner" / "two_cities.wav").exists()
+    uploads.remove(upload=upload)
+    assert watching.look() == 0, "off the list is not out of the folder"
+    assert upload.record is not None
+    services.bin_record(record_id=upload.record.pk)
+    shelving.erase(owner_id=upload.owner_id, ids=[upload.record.pk])
+    assert watching.look() == 0, "what was let go of for good came back by itself"
     settings.WATCH_DIR = ""
     assert watching.look() == 0
 

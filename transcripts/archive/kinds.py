@@ -133,6 +133,7 @@ UPLOAD = Kind(
     Upload,
     (
         "name", "size", "offset", "fingerprint", "sha256", "status", "reason", "options", "created_at", "touched_at",
+        "dismissed_at",
     ),
     ("created_at", "sha256", "name"),
     {
@@ -141,6 +142,7 @@ UPLOAD = Kind(
         "record": WITHIN,
         "duplicate_of": "Only uploads that became a record are carried, and those are no duplicates.",
     },
+    aside=("dismissed_at",),
 )  # fmt: skip
 PREFERENCES = Kind(
     "preferences",

@@ -13,6 +13,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
+from memweb.accounts.models import User
 from memweb.media import decode
 from memweb.media.errors import NotMedia, Stuck
 from transcripts import archive, jobs, uploads
@@ -45,7 +46,6 @@ def prepare(lease: Lease) -> None:
     former = _same(upload, sha256)
     if former is not None:
         return uploads.hold_duplicate(upload_id=upload.pk, sha256=sha256, record=former)
-    Upload.objects.filter(pk=upload.pk).update(sha256=sha256)
     try:
         sealed, cut = _convert(lease, path)
     except Stuck as error:
@@ -98,8 +98,20 @@ def _digest(lease: Lease, path: Path) -> str:
     return digest.hexdigest()
 
 
+@transaction.atomic
 def _same(upload: Upload, sha256: str) -> Record | None:
-    """The record that the same bytes made before, if it is still there."""
+    """The record that the same bytes made before, if it is still there; else it is kept that this one has them.
+
+    Of two that come at once one is the first: their owner's row is locked meanwhile.
+    """
+    User.objects.select_for_update(no_key=True).get(pk=upload.owner_id)
+    former = _former(upload, sha256)
+    if former is None:
+        Upload.objects.filter(pk=upload.pk).update(sha256=sha256)
+    return former
+
+
+def _former(upload: Upload, sha256: str) -> Record | None:
     if upload.options.get("again") is True:
         return None
     former = Upload.objects.filter(owner_id=upload.owner_id, sha256=sha256, status=Upload.Status.TAKEN)

@@ -81,7 +81,7 @@ def sum_of(user: User, now: datetime) -> Sum | None:
 def _listed(user: User, now: datetime) -> queries.UploadQuerySet:
     done = Q(status=Upload.Status.TAKEN, created_at__lt=now - SHOWN_FOR, record__status=Record.Status.READY)
     gone = Q(status=Upload.Status.TAKEN, record=None) | Q(record__deleted_at__isnull=False)
-    return _with_jobs(user).exclude(done).exclude(gone)[:MOST]
+    return _with_jobs(user).listed().exclude(done).exclude(gone)[:MOST]
 
 
 def _transcription(upload: Upload) -> Job | None:

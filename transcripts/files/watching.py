@@ -21,7 +21,6 @@ logger = logging.getLogger(__name__)
 EVERY_S = 5.0
 STILL_S = 5.0
 """A file that was changed within so long may still be being written."""
-_FINGERPRINT = "watched:"
 
 
 def look() -> int:
@@ -43,7 +42,7 @@ def _is_hidden(path: Path, folder: Path) -> bool:
 def _take(path: Path) -> int:
     """1 where the file was new. The same file, unchanged, is taken once, also when what came of it was removed."""
     found = path.stat()
-    fingerprint = f"{_FINGERPRINT}{found.st_dev}:{found.st_ino}:{found.st_size}:{found.st_mtime_ns}"
+    fingerprint = f"{uploads.WATCHED}{found.st_dev}:{found.st_ino}:{found.st_size}:{found.st_mtime_ns}"
     owner = ensure_owner()
     upload = Upload.objects.filter(owner=owner, fingerprint=fingerprint).first()
     if found.st_size == 0 or (upload is not None and upload.status != Upload.Status.RECEIVING):

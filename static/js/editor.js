@@ -140,11 +140,13 @@ export class Editor extends (globalThis.HTMLElement ?? Object) {
     if (writing && !(await writing.save(true))) return null;
     try {
       const { status, answer } = await this.server.post(where, fields);
+      const start = startOf(writing?.article ?? this.current ?? this);
       if (status !== 200) {
+        // What is there now, so that the next try is about that. A field stays, with what was typed.
+        if (status === 409 && !writing && answer.swapInto(this.text)) this.choose(this.#at(start));
         this.say(answer.said, 'bad');
         return null;
       }
-      const start = startOf(writing?.article ?? this.current ?? this);
       if (writing) this.#finish(writing);
       if (answer.articles.length && !answer.swapInto(this.text)) this.#reload();
       this.kept(answer, answer.edit ? 'Saved' : 'Nothing to do');
@@ -166,7 +168,7 @@ export class Editor extends (globalThis.HTMLElement ?? Object) {
 
   /** @param {HTMLElement | Element | null} article @param {boolean} [focus] */
   choose(article, focus = true) {
-    if (!article) return;
+    if (!article?.isConnected) return;
     this.chosen = /** @type {HTMLElement} */ (article);
     if (!focus) return;
     this.chosen.focus({ preventScroll: true });

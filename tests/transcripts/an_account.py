@@ -81,7 +81,7 @@ def _talk(owner: User) -> Record:
     editing.split(version=version, keys=["b"], revisions=[0], at=11, user_id=me)
     editing.remove(version=version, keys=["d"], revisions=[0], user_id=me)
     editing.undo(version=version, user_id=me)
-    editing.assign(version=version, keys=["c"], name="Maya \u202eyaM", user_id=me)
+    editing.assign(version=version, keys=["c"], revisions=[0], name="Maya \u202eyaM", user_id=me)
     editing.rename_speaker(speaker=record.speakers.get(label="A"), name="Dr Osei", user_id=me)
     editing.remove(version=version, keys=["d"], revisions=[2], user_id=me)
     services.rename(record_id=record.pk, title="Ferry <b>notes</b>", user_id=me)

@@ -132,8 +132,8 @@ def test_who_a_person_said_speaks_is_not_told_otherwise_by_the_pass_that_follows
 ) -> None:
     before = record.current_version
     assert before is not None
-    editing.assign(version=before, keys=["1-0", "1-1"], name="Ann", user_id=alice.pk)
-    editing.assign(version=before, keys=["1-1"], name="", user_id=alice.pk)
+    editing.assign(version=before, keys=["1-0", "1-1"], revisions=[0, 0], name="Ann", user_id=alice.pk)
+    editing.assign(version=before, keys=["1-1"], revisions=[1], name="", user_id=alice.pk)
     ask(as_alice, record, speakers="0")
     work()
     rows = list(newest(record).segments.shown())

@@ -143,16 +143,30 @@ def test_speakers_are_named_once_and_everywhere_assigned_and_merged(version: Ver
     speaker = Speaker.objects.get(record=version.record, label="A")
     assert editing.rename_speaker(speaker=speaker, name=" Maya ", user_id=alice.pk) is not None
     assert editing.rename_speaker(speaker=speaker, name="Maya", user_id=alice.pk) is None
-    editing.assign(version=version, keys=["1-2"], name="maya", user_id=alice.pk)
+    editing.assign(**paragraph(version, "1-2"), name="maya", user_id=alice.pk)
     assert {row.speaker_id for row in version.segments.all()} == {speaker.pk}
-    editing.assign(version=version, keys=["1-3"], name="Kwame", user_id=alice.pk)
+    editing.assign(**paragraph(version, "1-3"), name="Kwame", user_id=alice.pk)
     kwame = Speaker.objects.get(record=version.record, name="Kwame")
     assert [row.key for row in kwame.segments.all()] == ["1-3"]
     editing.merge_speakers(version=version, gone=kwame, kept=speaker, user_id=alice.pk)
     assert not kwame.segments.exists()
-    editing.assign(version=version, keys=["1-3"], name="", user_id=alice.pk)
+    editing.assign(**paragraph(version, "1-3"), name="", user_id=alice.pk)
     assert version.segments.get(key="1-3").speaker is None
-    assert editing.assign(version=version, keys=["1-3"], name="", user_id=alice.pk) is None
+    assert editing.assign(**paragraph(version, "1-3"), name="", user_id=alice.pk) is None
+
+
+@pytest.mark.parametrize("onward", [True, False])
+def test_who_saw_an_older_paragraph_gives_it_no_voice(version: Version, alice: User, bob: User, onward: bool) -> None:
+    seen = paragraph(version, "1-0", "1-1")
+    editing.assign(**seen, name="Maya", user_id=alice.pk)
+    with pytest.raises(Conflict):
+        editing.assign(**seen, name="Kwame", user_id=bob.pk, onward=onward)
+    assert [str(row.speaker) for row in version.segments.shown()] == ["Maya", "Maya", "B", "A"]
+
+
+def test_from_a_paragraph_on_a_voice_is_another(version: Version, alice: User) -> None:
+    editing.assign(**paragraph(version, "1-0", "1-1"), name="Maya", user_id=alice.pk, onward=True)
+    assert [str(row.speaker) for row in version.segments.shown()] == ["Maya", "Maya", "B", "Maya"]
 
 
 def test_replacing_everywhere_is_one_step(version: Version, alice: User) -> None:
@@ -226,7 +240,7 @@ def test_speakers_told_meanwhile_are_in_the_way_of_no_undoing(version: Version, 
 def test_a_paragraph_joined_to_a_known_voice_is_not_told_otherwise_by_a_pass(version: Version, alice: User) -> None:
     """Joining says who speaks as much as assigning does."""
     version.segments.update(speaker=None)
-    editing.assign(version=version, keys=["1-0", "1-1"], name="Maya", user_id=alice.pk)
+    editing.assign(**paragraph(version, "1-0", "1-1"), name="Maya", user_id=alice.pk)
     editing.join(**paragraph(version, "1-2"), user_id=alice.pk)
     services.set_speakers(version=version, speakers={row.key: "C" for row in version.segments.all()})
     assert [str(row.speaker) for row in version.segments.shown()] == ["Maya", "Maya", "Maya", "C"]
@@ -247,7 +261,7 @@ def test_a_paragraph_joined_while_it_is_spoken_is_not_told_otherwise_by_a_later_
 
 def test_a_voice_that_a_person_told_later_is_in_the_way(version: Version, alice: User) -> None:
     edit = editing.split(**paragraph(version, "1-2"), at=7, user_id=alice.pk)
-    editing.assign(version=version, keys=["1-2/1"], name="Maya", user_id=alice.pk)
+    editing.assign(**paragraph(version, "1-2/1"), name="Maya", user_id=alice.pk)
     with pytest.raises(Conflict):
         editing.restore(edit=edit, user_id=alice.pk)
 
@@ -309,7 +323,7 @@ def _act(version: Version, alice: User, chance: random.Random, action: str, seen
         "rewrite": lambda: editing.rewrite(**seen, text=words, user_id=alice.pk),
         "split": lambda: editing.split(**seen, at=chance.randint(0, 40), user_id=alice.pk),
         "join": lambda: editing.join(**seen, user_id=alice.pk),
-        "assign": lambda: editing.assign(version=version, keys=seen["keys"], name=voice, user_id=alice.pk),
+        "assign": lambda: editing.assign(**seen, name=voice, user_id=alice.pk),
         "replace": lambda: editing.replace_all(
             version=version, find=chance.choice(["it", "so"]), put=words, whole_words=True, user_id=alice.pk
         ),
@@ -343,7 +357,7 @@ def test_an_empty_version_has_nothing_to_undo(alice: User) -> None:
 def test_corrections_go_over_to_a_new_version_and_the_original_stays(version: Version, alice: User) -> None:
     editing.rewrite(**paragraph(version, "1-2"), text="not at that time certainly", user_id=alice.pk)
     editing.rewrite(**paragraph(version, "1-3"), text="and you lifted it up?", user_id=alice.pk)
-    editing.assign(version=version, keys=["1-0", "1-1"], name="Maya", user_id=alice.pk)
+    editing.assign(**paragraph(version, "1-0", "1-1"), name="Maya", user_id=alice.pk)
     lines = [
         making.line("w-0", 300, "So when did you first realise that it mattered?"),
         making.line("w-1", 9_200, "Not at the time, certainly."),
@@ -377,8 +391,21 @@ def test_a_paragraph_of_another_version_can_be_taken_over(version: Version, alic
     live = Version.objects.create(record=version.record, number=9, kind=Version.Kind.LIVE)
     Segment.objects.create(version=live, key="l", order=0, start_ms=9_000, end_ms=11_000, text="not at that time, no")
     row = next(row for row in carrying.compared(live, version) if "l" in row.left_keys)
-    edit = carrying.take_paragraph(
-        source=live, target=version, source_keys=row.left_keys, keys=row.right_keys, user_id=alice.pk
-    )
+    taken, over = (row.left_keys, [0]), (row.right_keys, [0])
+    edit = carrying.take_paragraph(source=live, target=version, taken=taken, over=over, user_id=alice.pk)
     assert edit is not None
     assert texts_of(version)[2] == "not at that time, no"
+
+
+def test_a_paragraph_is_taken_over_only_as_both_were_seen(version: Version, alice: User, bob: User) -> None:
+    live = Version.objects.create(record=version.record, number=9, kind=Version.Kind.LIVE)
+    Segment.objects.create(version=live, key="l", order=0, start_ms=9_000, end_ms=11_000, text="not at that time, no")
+    seen = {"source": live, "target": version, "taken": (["l"], [0]), "over": (["1-2"], [0]), "user_id": bob.pk}
+    editing.rewrite(**paragraph(version, "1-2"), text="mine", user_id=alice.pk)
+    with pytest.raises(Conflict):
+        carrying.take_paragraph(**seen)
+    editing.undo(version=version, user_id=alice.pk)
+    editing.rewrite(**paragraph(live, "l"), text="mine too", user_id=alice.pk)
+    with pytest.raises(Conflict):
+        carrying.take_paragraph(**(seen | {"over": (["1-2"], [2])}))
+    assert "mine too" not in texts_of(version)

@@ -16,6 +16,9 @@ from transcripts.values import segment_value, word_row, word_value
 
 MOST_UNPLACED = 500
 
+Seen = tuple[Sequence[str], Sequence[int]]
+"""Keys of segments, and the revision of each, as a page showed them."""
+
 
 @transaction.atomic
 def carry_over(*, source: Version, target: Version, speakers_follow: bool = False) -> carrying.Carried:
@@ -63,17 +66,16 @@ def compared(left: Version, right: Version) -> list[comparing.Row]:
 
 
 @transaction.atomic
-def take_paragraph(
-    *, source: Version, target: Version, source_keys: Sequence[str], keys: Sequence[str], user_id: int | None
-) -> Edit | None:
-    """Put the words of some segments of one version in the place of some of another. Raises Conflict, Refused."""
-    said = [segment_value(row) for row in source.segments.shown().filter(key__in=source_keys)]
-    rows = target.segments.shown().filter(key__in=keys)
-    revisions = {row.key: row.revision for row in rows}
+def take_paragraph(*, source: Version, target: Version, taken: Seen, over: Seen, user_id: int | None) -> Edit | None:
+    """Put the words of some segments of one version in the place of some of another, both as the page saw them.
+
+    Raises Conflict where either is not so any more, Refused for a text too long.
+    """
+    said = [segment_value(row) for row in editing.seen(source, *taken)]
+    editing.seen(target, *over)
+    keys, revisions = over
     text = comparing.text_of(said)
-    return editing.rewrite(
-        version=target, keys=list(revisions), revisions=list(revisions.values()), text=text, user_id=user_id
-    )
+    return editing.rewrite(version=target, keys=keys, revisions=revisions, text=text, user_id=user_id)
 
 
 def _assigned(

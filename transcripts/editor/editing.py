@@ -18,7 +18,7 @@ from django.utils import timezone
 from memweb.speech import editing
 from memweb.speech import transcript as speech
 from memweb.speech.text import clean, line
-from transcripts import search
+from transcripts import queries, search
 from transcripts.editor import history
 from transcripts.errors import Conflict, Refused
 from transcripts.models import Edit, Record, Segment, Speaker, Version
@@ -33,6 +33,7 @@ LONGEST = 20_000
 MOST_REPLACED = 5_000
 GONE = "These words are not here any more. Reload the page to see what is."
 CHANGED = "Somebody changed these words meanwhile. Yours are kept here; see theirs first."
+OVERTAKEN = "Somebody changed this paragraph meanwhile. Look at it as it is now, then try again."
 
 
 @transaction.atomic
@@ -53,7 +54,7 @@ def rewrite(
     """
     if len(text) > LONGEST:
         raise Refused(f"A paragraph may have {LONGEST} characters. Split it first.")
-    rows = _seen(version, keys, revisions)
+    rows = seen(version, keys, revisions, changed=CHANGED)
     values = [segment_value(row) for row in rows]
     written = editing.rewrite(values, line(clean(text)))
     edit = change(version=version, kind=Edit.Kind.TEXT, after=_texts(values, written), user_id=user_id)
@@ -63,7 +64,7 @@ def rewrite(
 @transaction.atomic
 def split(*, version: Version, keys: Sequence[str], revisions: Sequence[int], at: int, user_id: int | None) -> Edit:
     """Begin a new paragraph at this character of a paragraph's text. Raises Conflict, and Refused at its ends."""
-    rows = _seen(version, keys, revisions)
+    rows = seen(version, keys, revisions)
     place, within = editing.offset_in([segment_value(row) for row in rows], at)
     row, value = rows[place], replace(segment_value(rows[place]), text=line(rows[place].text))
     if within <= 0 and place > 0:
@@ -81,7 +82,7 @@ def split(*, version: Version, keys: Sequence[str], revisions: Sequence[int], at
 @transaction.atomic
 def join(*, version: Version, keys: Sequence[str], revisions: Sequence[int], user_id: int | None) -> Edit:
     """Let a paragraph go on from the one before it, said by the same voice. Raises Conflict, and Refused at the top."""
-    rows = _seen(version, keys, revisions)
+    rows = seen(version, keys, revisions)
     first = rows[0]
     before = Q(start_ms__lt=first.start_ms) | Q(start_ms=first.start_ms, order__lt=first.order)
     former = version.segments.shown().exclude(text="").filter(before).last()
@@ -96,18 +97,30 @@ def join(*, version: Version, keys: Sequence[str], revisions: Sequence[int], use
 @transaction.atomic
 def remove(*, version: Version, keys: Sequence[str], revisions: Sequence[int], user_id: int | None) -> Edit | None:
     """Take a paragraph out of the text; the journal keeps it, and so does the recording."""
-    rows = _seen(version, keys, revisions)
+    rows = seen(version, keys, revisions)
     return change(
         version=version, kind=Edit.Kind.REMOVED, after={row.key: {"removed": True} for row in rows}, user_id=user_id
     )
 
 
 @transaction.atomic
-def assign(*, version: Version, keys: Sequence[str], name: str, user_id: int | None) -> Edit | None:
-    """Say who speaks these segments: a speaker of this record by name or label, or a new one; empty for nobody."""
+def assign(
+    *,
+    version: Version,
+    keys: Sequence[str],
+    revisions: Sequence[int],
+    name: str,
+    user_id: int | None,
+    onward: bool = False,
+) -> Edit | None:
+    """Say who speaks a paragraph: a speaker of this record by name or label, or a new one; empty for nobody.
+
+    `onward`: and every later one of the voice that speaks it now. Raises Conflict.
+    """
+    rows = seen(version, keys, revisions)
+    reached = queries.onward_of_the_same_voice(version, keys) if onward else [row.key for row in rows]
     label = _label(version.record_id, line(clean(name))[:200])
-    rows = version.segments.filter(key__in=keys)
-    after: dict[str, Fields | None] = {row.key: {"speaker": label} for row in rows}
+    after: dict[str, Fields | None] = {key: {"speaker": label} for key in reached}
     return change(version=version, kind=Edit.Kind.SPEAKER, after=after, user_id=user_id)
 
 
@@ -268,14 +281,14 @@ def _edits(version: Version | None, user_id: int | None) -> QuerySet[Edit]:
     return Edit.objects.filter(by, version=version)
 
 
-def _seen(version: Version, keys: Sequence[str], revisions: Sequence[int]) -> list[Segment]:
-    """The rows of these keys, locked, in order. Raises Conflict where they are not as they were seen."""
+def seen(version: Version, keys: Sequence[str], revisions: Sequence[int], *, changed: str = OVERTAKEN) -> list[Segment]:
+    """The rows of these keys, locked, in order. Raises Conflict, which says `changed`, where they are not as seen."""
     asked = dict(zip(keys, revisions, strict=True))
     rows = list(version.segments.select_for_update(of=("self",)).shown().filter(key__in=asked))
     if not rows or len(rows) != len(asked):
         raise Conflict(GONE)
     if any(row.revision != asked[row.key] for row in rows):
-        raise Conflict(CHANGED)
+        raise Conflict(changed)
     return rows
 
 

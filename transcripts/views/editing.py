@@ -21,10 +21,9 @@ from transcripts.editor import changes, editing
 from transcripts.errors import Conflict, LibraryError, Refused
 from transcripts.models import Edit, Record, Segment, Speaker, Version
 from transcripts.shown import markup, wording
-from transcripts.views.lookup import person, record_of, version_of
+from transcripts.views.lookup import person, record_of, seen_segments, version_of
 from transcripts.views.segments import around
 
-MOST_KEYS = 2_000
 MOST_FOUND = 500
 
 Deed = Callable[[], Edit | None]
@@ -37,7 +36,7 @@ def text(request: HttpRequest, record_id: uuid.UUID) -> HttpResponse:
     record, version = _asked(request, record_id)
     if request.method != "POST":
         return _form(request, record, version)
-    keys, revisions = _segments(request)
+    keys, revisions = seen_segments(request)
     return _answer(
         request, record, version,
         lambda: editing.rewrite(
@@ -53,7 +52,7 @@ def text(request: HttpRequest, record_id: uuid.UUID) -> HttpResponse:
 def paragraph(request: HttpRequest, record_id: uuid.UUID) -> HttpResponse:
     """`do` with a paragraph: split it (`at` a character), join it to the one before, remove it."""
     record, version = _asked(request, record_id)
-    keys, revisions = _segments(request)
+    keys, revisions = seen_segments(request)
     user_id = person(request).pk
     what = request.POST.get("do", "")
 
@@ -75,13 +74,15 @@ def paragraph(request: HttpRequest, record_id: uuid.UUID) -> HttpResponse:
 def speaker(request: HttpRequest, record_id: uuid.UUID) -> HttpResponse:
     """Say who speaks: this paragraph, or (`reach` onward) every later one of the same voice too."""
     record, version = _asked(request, record_id)
-    keys, _ = _segments(request)
-    if request.POST.get("reach") == "onward":
-        keys = queries.onward_of_the_same_voice(version, keys)
-    name, user_id = request.POST.get("name", ""), person(request).pk
+    keys, revisions = seen_segments(request)
     return _answer(
-        request, record, version, lambda: editing.assign(version=version, keys=keys, name=name, user_id=user_id), keys
-    )
+        request, record, version,
+        lambda: editing.assign(
+            version=version, keys=keys, revisions=revisions, name=request.POST.get("name", ""),
+            user_id=person(request).pk, onward=request.POST.get("reach") == "onward",
+        ),
+        keys,
+    )  # fmt: skip
 
 
 @require_POST
@@ -188,14 +189,6 @@ def _asked(request: HttpRequest, record_id: uuid.UUID) -> tuple[Record, Version]
     if version is None:
         raise Http404
     return record, version
-
-
-def _segments(request: HttpRequest) -> tuple[list[str], list[int]]:
-    """The paragraph's segments as the page saw them: `segment` is "key:revision", once for each. Raises Http404."""
-    seen = dict(given.rpartition(":")[::2] for given in request.POST.getlist("segment")[:MOST_KEYS])
-    if not seen or not all(revision.isdecimal() and len(revision) < 9 for revision in seen.values()):
-        raise Http404
-    return list(seen), [int(revision) for revision in seen.values()]
 
 
 def _number(request: HttpRequest, name: str) -> int | None:

@@ -11,6 +11,8 @@ from memweb.accounts.models import User
 from transcripts.models import Record, Version
 from transcripts.queries import RecordQuerySet
 
+MOST_KEYS = 2_000
+
 
 def person(request: HttpRequest) -> User:
     """Who asks. Only for views that need a sign-in."""
@@ -43,6 +45,14 @@ def version_of(request: HttpRequest, record: Record) -> Version | None:
     if version is None:
         raise Http404
     return version
+
+
+def seen_segments(request: HttpRequest, name: str = "segment") -> tuple[list[str], list[int]]:
+    """Keys and revisions of segments as the page saw them, "key:revision" once for each. Raises Http404."""
+    seen = dict(given.rpartition(":")[::2] for given in request.POST.getlist(name)[:MOST_KEYS])
+    if not seen or not all(revision.isdecimal() and len(revision) < 9 for revision in seen.values()):
+        raise Http404
+    return list(seen), [int(revision) for revision in seen.values()]
 
 
 def _only(records: RecordQuerySet) -> Record:

@@ -38,8 +38,7 @@ def tag(*, owner_id: int, ids: Sequence[uuid.UUID], name: str) -> int:
     name = line(name).lstrip("#").strip()[:LONGEST_TAG]
     if not name:
         return 0
-    made = Tag.objects.filter(owner_id=owner_id, name__iexact=name).first()
-    made = made or Tag.objects.create(owner_id=owner_id, name=name)
+    made = next(iter(_called(owner_id, name)), None) or Tag.objects.create(owner_id=owner_id, name=name)
     through: Any = Record.tags.through
     found = list(_of(owner_id, ids).values_list("pk", flat=True))
     through.objects.bulk_create(
@@ -48,12 +47,18 @@ def tag(*, owner_id: int, ids: Sequence[uuid.UUID], name: str) -> int:
     return len(found)
 
 
+def _called(owner_id: int, name: str) -> list[Tag]:
+    """Of this name in any case; compared here, since of capitals SQLite knows those of ASCII only."""
+    tags = Tag.objects.filter(owner_id=owner_id).order_by("pk")
+    return [tag for tag in tags if tag.name.casefold() == name.casefold()]
+
+
 @transaction.atomic
 def untag(*, owner_id: int, ids: Sequence[uuid.UUID], name: str) -> int:
     """Take a tag off them; one that nothing has any more goes. How many had it."""
     name = line(name).lstrip("#").strip()
     through: Any = Record.tags.through
-    links = through.objects.filter(record__in=_of(owner_id, ids), tag__owner_id=owner_id, tag__name__iexact=name)
+    links = through.objects.filter(record__in=_of(owner_id, ids), tag__in=_called(owner_id, name))
     count = int(links.delete()[0])
     Tag.objects.filter(owner_id=owner_id, records=None).delete()
     return count

@@ -14,10 +14,11 @@ from django.db import connection
 
 from memweb.accounts.models import User
 from tests.transcripts import making
-from transcripts import search, services
-from transcripts.models import Passage
+from transcripts import search, services, shelving
+from transcripts.models import Passage, Record, Speaker
 from transcripts.search import _engine, _find
 from transcripts.search._query import Term
+from transcripts.shown.filters import Filters
 
 pytestmark = pytest.mark.django_db
 
@@ -110,3 +111,51 @@ def test_the_index_finds_what_reading_everything_finds_in_the_same_order(corpus:
         assert engine.count(match, most=2) == min(len(wanted), 2), typed
         answered += bool(wanted)
     assert answered >= len(QUERIES) - 2
+
+
+# Each named in one record: a tag, a voice, a title. Any of the spellings finds it, and none of the others'.
+NAMES = {
+    "Übung": ["Übung", "übung", "ÜBUNG", "ubung"],
+    "École d'été": ["école d'été", "ÉCOLE D'ÉTÉ", "ecole d'ete"],
+    "Ωμέγα": ["ωμέγα", "ΩΜΈΓΑ"],
+    "Чайка": ["чайка", "ЧАЙКА"],
+    "Straße": ["straße", "STRASSE"],
+    "東京": ["東京"],
+    "Radio": ["radio", "RADIO"],
+    "🎉": ["🎉"],
+    "🚲": ["🚲"],
+}
+
+
+@pytest.mark.parametrize("kind", ["tag", "speaker", "title"])
+def test_a_filter_finds_the_same_name_however_it_is_written(alice: User, bob: User, kind: str) -> None:
+    records = {}
+    for owner in (alice, bob):
+        for name in NAMES:
+            record = making.dictation(owner, "words", title=name if kind == "title" else "")
+            if kind == "tag":
+                shelving.tag(owner_id=owner.pk, ids=[record.pk], name=name)
+            Speaker.objects.create(record=record, label="A", name=name if kind == "speaker" else "")
+            records[owner.pk, name] = record.pk
+    for name, spellings in NAMES.items():
+        if kind == "title" and not search.name_terms(name):
+            continue  # a sign alone is no word of the index
+        for written in spellings:
+            query = search.parse(f'{kind}:"{written}"')
+            found = search.restrict(query, Record.objects.visible_to(alice), owner_id=alice.pk)
+            assert list(found.values_list("pk", flat=True)) == [records[alice.pk, name]], written
+            if kind == "tag":
+                assert search.records_of(query, Record.objects.visible_to(alice), owner_id=alice.pk) == [
+                    records[alice.pk, name]
+                ]
+
+
+def test_a_tag_is_the_same_in_any_case(alice: User) -> None:
+    record = making.dictation(alice, "words")
+    for name in ("Übung", "übung", "ubung"):
+        shelving.tag(owner_id=alice.pk, ids=[record.pk], name=name)
+    assert sorted(tag.name for tag in record.tags.all()) == ["ubung", "Übung"]
+    assert shelving.untag(owner_id=alice.pk, ids=[record.pk], name="ÜBUNG") == 1
+    assert [tag.name for tag in record.tags.all()] == ["ubung"]
+    found = search.restrict(Filters(tag="Übung").query(), Record.objects.visible_to(alice), owner_id=alice.pk)
+    assert [row.pk for row in found] == [record.pk]

@@ -100,7 +100,7 @@ def parse(typed: str) -> Query:
         speakers=tuple(speaker for name in filters.get("speaker", ()) if (speaker := name_terms(name))),
         names=tuple(filters.get("speaker", ()))[:MOST_FILTERS],
         titles=tuple(filters.get("title", ()))[:MOST_FILTERS],
-        tags=tuple(name.lstrip("#").lower() for name in filters.get("tag", ()))[:MOST_FILTERS],
+        tags=tuple(name.lstrip("#") for name in filters.get("tag", ()))[:MOST_FILTERS],
         languages=tuple(code.lower() for code in filters.get("lang", ()))[:MOST_FILTERS],
         sources=tuple(name.lower() for name in filters.get("source", ()))[:MOST_FILTERS],
         since=max((day for text in filters.get("after", ()) if (day := _day(text))), default=None),

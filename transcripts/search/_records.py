@@ -11,6 +11,7 @@ from django.utils import timezone
 from transcripts.queries import RecordQuerySet
 from transcripts.search._find import MOST_TITLES, titled
 from transcripts.search._query import Query, term
+from transcripts.search._words import fold_name
 
 
 def records_of(query: Query, records: RecordQuerySet, *, owner_id: int) -> list[uuid.UUID] | None:
@@ -34,25 +35,36 @@ def restrict(query: Query, records: RecordQuerySet, *, owner_id: int) -> RecordQ
         records = records.filter(started_at__gte=_begins(query.since))
     if query.until:
         records = records.filter(started_at__lt=_begins(query.until))
-    return _spoken_by(query, records) if query.names else records
+    return _spoken_by(query, records, owner_id) if query.names else records
 
 
 def _named(query: Query, records: RecordQuerySet, owner_id: int) -> RecordQuerySet:
     for title in query.titles:
         words = [(found,) for word in title.split() if (found := term(word))]
         records = records.filter(pk__in=titled(words, owner_id=owner_id, most=MOST_TITLES))
-    for tag in query.tags:
-        records = records.filter(tags__name__iexact=tag)
+    return _tagged(query, records, owner_id) if query.tags else records
+
+
+def _tagged(query: Query, records: RecordQuerySet, owner_id: int) -> RecordQuerySet:
+    from transcripts.models import Record, Tag
+
+    known = [(pk, fold_name(name)) for pk, name in Tag.objects.filter(owner_id=owner_id).values_list("pk", "name")]
+    for asked in map(fold_name, query.tags):
+        links = Record.tags.through.objects.filter(tag_id__in=[pk for pk, name in known if name == asked])
+        records = records.filter(pk__in=links.values("record_id"))
     return records
 
 
-def _spoken_by(query: Query, records: RecordQuerySet) -> RecordQuerySet:
+def _spoken_by(query: Query, records: RecordQuerySet, owner_id: int) -> RecordQuerySet:
+    """With a voice whose name holds one of those asked for. The few names there are in all are compared here."""
     from transcripts.models import Speaker
 
-    asked = Q()
-    for name in query.names:
-        asked |= Q(name__icontains=name) | Q(name="", label__icontains=name)
-    return records.filter(Exists(Speaker.objects.filter(asked, record_id=OuterRef("pk"))))
+    asked = [fold_name(name) for name in query.names]
+    known = Speaker.objects.filter(record__owner_id=owner_id).order_by().values_list("name", "label").distinct()
+    found = [pair for pair in known if any(name in fold_name(pair[0] or pair[1]) for name in asked)]
+    named, unnamed = {name for name, _ in found if name}, {label for name, label in found if not name}
+    voices = Speaker.objects.filter(Q(name__in=named) | Q(name="", label__in=unnamed), record_id=OuterRef("pk"))
+    return records.filter(Exists(voices))
 
 
 def _begins(day: date) -> datetime:

@@ -49,11 +49,17 @@ def is_unspaced(term: str) -> bool:
 @lru_cache(maxsize=20_000)
 def fold(word: str) -> str:
     """Without case, accents and compatibility forms. The same again changes nothing."""
-    if word.isascii():
-        return word.lower()
-    apart = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", word).casefold())
-    together = unicodedata.normalize("NFC", _DROPPED.sub("", apart).translate(_LETTERS))
-    return _NO_TERM.sub("", together)
+    return word.lower() if word.isascii() else _NO_TERM.sub("", _bare(word))
+
+
+def fold_name(name: str) -> str:
+    """What the names of tags and voices are compared by, on either database: as `fold`, but signs stay."""
+    return name.lower() if name.isascii() else _bare(name)
+
+
+def _bare(text: str) -> str:
+    apart = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
+    return unicodedata.normalize("NFC", _DROPPED.sub("", apart).translate(_LETTERS))
 
 
 def terms(text: str) -> list[str]:

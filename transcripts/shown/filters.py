@@ -91,7 +91,7 @@ class Filters:
             sources=query.sources + ((self.source,) if self.source else ()),
             names=query.names + ((self.speaker,) if self.speaker else ()),
             speakers=query.speakers + ((named,) if (named := name_terms(self.speaker)) else ()),
-            tags=query.tags + ((self.tag.lower(),) if self.tag else ()),
+            tags=query.tags + ((self.tag,) if self.tag else ()),
             since=_later(since, query.since),
         )
 

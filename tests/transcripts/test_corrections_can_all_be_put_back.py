@@ -155,6 +155,26 @@ def test_speakers_are_named_once_and_everywhere_assigned_and_merged(version: Ver
     assert editing.assign(**paragraph(version, "1-3"), name="", user_id=alice.pk) is None
 
 
+def test_words_are_found_and_replaced_whatever_their_capitals(version: Version, alice: User) -> None:
+    editing.rewrite(**paragraph(version, "1-2"), text="Übung macht, ÜBUNG und Übungen", user_id=alice.pk)
+    assert editing.places_of(version, "übung", most=9) == [("1-2", 9_000)] * 3
+    assert len(editing.places_of(version, "übung", most=1)) == 2
+    places = editing.replace_all(version=version, find="übung", put="Arbeit", whole_words=True, user_id=alice.pk)
+    assert places == (2, 1)
+    assert texts_of(version)[2] == "Arbeit macht, Arbeit und Übungen"
+    assert editing.replace_all(version=version, find="übung", put="", whole_words=True, user_id=alice.pk) == (0, 0)
+
+
+def test_a_voice_is_found_by_the_name_that_pages_show(version: Version, alice: User) -> None:
+    """Two that nobody named can be made one, and capitals are capitals in every script."""
+    speaker = Speaker.objects.get(record=version.record, label="A")
+    assert editing.speaker_called(version.record_id, "a") == speaker
+    assert editing.speaker_called(version.record_id, "a", but=speaker.pk) is None
+    editing.rename_speaker(speaker=speaker, name="Übung", user_id=alice.pk)
+    assert editing.speaker_called(version.record_id, "A") is None
+    assert editing.speaker_called(version.record_id, "ÜBUNG") == speaker
+
+
 @pytest.mark.parametrize("onward", [True, False])
 def test_who_saw_an_older_paragraph_gives_it_no_voice(version: Version, alice: User, bob: User, onward: bool) -> None:
     seen = paragraph(version, "1-0", "1-1")

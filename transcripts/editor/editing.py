@@ -157,9 +157,11 @@ def replace_all(*, version: Version, find: str, put: str, whole_words: bool, use
     find, put = line(clean(find)), line(clean(put))
     if not find:
         raise Refused("Say which words to look for.")
-    pattern = re.compile(rf"(?<!\w){re.escape(find)}(?!\w)" if whole_words else re.escape(find), re.IGNORECASE)
+    pattern = _pattern(find, whole_words=whole_words)
     places, after = 0, {}
-    for row in version.segments.shown().filter(text__icontains=find[:100]):
+    said = version.segments.shown().values_list("key", "text")
+    held = [key for key, text in said if pattern.search(text)]
+    for row in version.segments.shown().filter(key__in=held):
         text, count = pattern.subn(lambda _: put, row.text)
         if count and text != row.text:
             places += count
@@ -168,6 +170,21 @@ def replace_all(*, version: Version, find: str, put: str, whole_words: bool, use
         raise Refused(f"That is in more than {MOST_REPLACED} places. Look for more words at once.")
     change(version=version, kind=Edit.Kind.TEXT, after=after, user_id=user_id)
     return places, len(after)
+
+
+def places_of(version: Version, words: str, *, most: int) -> list[tuple[str, int]]:
+    """Where these words stand, in whatever case: (segment key, start_ms) of each place, up to one more than `most`."""
+    pattern, found = _pattern(words), list[tuple[str, int]]()
+    for key, start_ms, text in version.segments.shown().values_list("key", "start_ms", "text"):
+        found += [(key, start_ms)] * len(pattern.findall(text))
+        if len(found) > most:
+            break
+    return found[: most + 1]
+
+
+def _pattern(words: str, *, whole_words: bool = False) -> re.Pattern[str]:
+    """For finding and replacing alike. No database is asked: of capitals SQLite knows those of ASCII only."""
+    return re.compile(rf"(?<!\w){re.escape(words)}(?!\w)" if whole_words else re.escape(words), re.IGNORECASE)
 
 
 @transaction.atomic
@@ -373,10 +390,15 @@ def _label(record_id: uuid.UUID, name: str) -> str | None:
     """The label of the speaker of this name, made where there is none."""
     if not name:
         return None
-    found = Speaker.objects.filter(record_id=record_id).filter(Q(name__iexact=name) | Q(name="", label__iexact=name))
-    speaker = found.order_by("pk").first()
+    speaker = speaker_called(record_id, name)
     if speaker is None:
         labels = set(Speaker.objects.filter(record_id=record_id).values_list("label", flat=True))
         label = next(made for made in (f"person-{count}" for count in range(1, len(labels) + 2)) if made not in labels)
         speaker = Speaker.objects.create(record_id=record_id, label=label, name=name)
     return speaker.label
+
+
+def speaker_called(record_id: uuid.UUID, name: str, *, but: int | None = None) -> Speaker | None:
+    """The voice of this record, other than `but`, that pages show under this name: the person's, else the label."""
+    speakers = Speaker.objects.filter(record_id=record_id).order_by("pk")
+    return next((one for one in speakers if one.pk != but and str(one).casefold() == name.casefold()), None)

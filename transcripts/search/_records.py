@@ -50,8 +50,8 @@ def _tagged(query: Query, records: RecordQuerySet, owner_id: int) -> RecordQuery
 
     known = [(pk, fold_name(name)) for pk, name in Tag.objects.filter(owner_id=owner_id).values_list("pk", "name")]
     for asked in map(fold_name, query.tags):
-        links = Record.tags.through.objects.filter(tag_id__in=[pk for pk, name in known if name == asked])
-        records = records.filter(pk__in=links.values("record_id"))
+        tagged = Record.objects.filter(tags__in=[pk for pk, name in known if name == asked])
+        records = records.filter(pk__in=tagged.order_by().values("pk"))
     return records
 
 

@@ -19,7 +19,7 @@ from memweb.speech.text import clean, line
 from transcripts import queries
 from transcripts.editor import changes, editing
 from transcripts.errors import Conflict, LibraryError, Refused
-from transcripts.models import Edit, Record, Segment, Speaker, Version
+from transcripts.models import Edit, Record, Speaker, Version
 from transcripts.shown import markup, wording
 from transcripts.views.lookup import person, record_of, seen_segments, version_of
 from transcripts.views.segments import around
@@ -92,7 +92,7 @@ def speaker_name(request: HttpRequest, record_id: uuid.UUID, pk: int) -> HttpRes
     record, version = _asked(request, record_id)
     found = get_object_or_404(Speaker, pk=pk, record=record)
     name = line(clean(request.POST.get("name", "")))[:200]
-    other = Speaker.objects.filter(record=record, name__iexact=name).exclude(pk=pk).exclude(name="").first()
+    other = editing.speaker_called(record.pk, name, but=pk)
     if other is not None:
         editing.merge_speakers(version=version, gone=found, kept=other, user_id=person(request).pk)
     else:
@@ -113,7 +113,8 @@ def replacement(request: HttpRequest, record_id: uuid.UUID) -> HttpResponse:
     except Refused as error:
         messages.error(request, str(error))
     else:
-        messages.success(request, f"Replaced in {places} {'place' if places == 1 else 'places'}. Undo puts it back.")
+        said = f"Replaced in {places} {'place' if places == 1 else 'places'}. Undo puts it back."
+        messages.success(request, said if places else "These words are not here. Nothing was changed.")
     return _reload(request, record, version)
 
 
@@ -158,8 +159,7 @@ def find(request: HttpRequest, record_id: uuid.UUID) -> HttpResponse:
     """Where these words stand in this version: {"places": [[segment key, start_ms], …], "more": bool}."""
     _, version = _asked(request, record_id)
     words = line(clean(request.GET.get("q", "")))[:200]
-    rows = version.segments.shown().filter(text__icontains=words)[: MOST_FOUND + 1] if words else Segment.objects.none()
-    places = [[row.key, row.start_ms] for row in rows for _ in range(max(row.text.lower().count(words.lower()), 1))]
+    places = editing.places_of(version, words, most=MOST_FOUND) if words else []
     return JsonResponse({"places": places[:MOST_FOUND], "more": len(places) > MOST_FOUND})
 
 

@@ -23,8 +23,9 @@ from memweb.speech.events import Began, Event, Final, Partial, Revised, Speakers
 from memweb.speech.fold import Fold
 from memweb.speech.transcript import Segment, Transcript
 
-Place = tuple[int, int, int]
-"""0 where the sender numbers, else 1; its number, or the time in ms; the arrival."""
+Place = tuple[int, int, int, int]
+"""0 where the sender numbers, else 1; sessions before its own, as they arrived; its number, or the time in ms; the
+arrival."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +50,16 @@ class Told:
 class _Places:
     """Gives each message its place, in order of arrival; knows a message that is a repeat.
 
+    Times and the provider's own numbers begin anew with each session. Where the sender does not number, the session
+    that began last is the one a message belongs to.
+
     ElevenLabs tells a segment twice: its text alone, and with times. The text alone has no place of its own: it
     belongs where the telling with times stands, whichever came first.
     """
 
-    _seen: set[str] = field(default_factory=set)
+    _seen: set[tuple[int, str]] = field(default_factory=set)
+    _session: str | None = None
+    _sessions: int = 0
     _anchor_ms: int = 0
     _plain: dict[str, deque[int]] = field(default_factory=lambda: defaultdict(deque))
     _timed: dict[str, deque[int]] = field(default_factory=lambda: defaultdict(deque))
@@ -61,20 +67,31 @@ class _Places:
     def is_repeat(self, told: Told, known: Identity) -> bool:
         if told.is_named or not (known.names_itself or told.gap):
             return False
-        repeats = told.digest in self._seen
-        self._seen.add(told.digest)
+        mark = (self._sessions if known.session is None else -1, told.digest)
+        repeats = mark in self._seen
+        self._seen.add(mark)
         return repeats
 
     def place(self, told: Told, known: Identity) -> tuple[Place, int | None]:
         """Its place, and the number of an earlier message that from now on has its place just before this one."""
         if told.sequence is not None:
-            return (0, told.sequence, told.number), None
+            return (0, 0, told.sequence, told.number), None
+        if known.session is not None:
+            self._begin(known.session, told)
         at, mate = known.start_ms, None
         if known.kind == "final" and known.turn is None:
             at, mate = self._paired(told.number, known)
         if known.start_ms is not None:
             self._anchor_ms = known.start_ms
-        return (1, self._anchor_ms if at is None else at, told.number), mate
+        return (1, self._sessions, self._anchor_ms if at is None else at, told.number), mate
+
+    def _begin(self, session: str, told: Told) -> None:
+        """As the fold counts sessions, but in order of arrival."""
+        if self._session is not None and (told.is_named or session != self._session):
+            self._sessions, self._anchor_ms = self._sessions + 1, 0
+            self._plain.clear()
+            self._timed.clear()
+        self._session = session
 
     def _paired(self, number: int, known: Identity) -> tuple[int | None, int | None]:
         if known.start_ms is not None:
@@ -109,7 +126,7 @@ class StreamFold:
         self._labels: dict[str, str] = {}
         self._used: set[str] = set()
         self._floor_ms = 0
-        self._last: Place = (0, -1, -1)
+        self._last: Place = (0, 0, -1, -1)
 
     @classmethod
     def of(cls, provider: str, told: Iterable[Told]) -> Self:
@@ -121,7 +138,7 @@ class StreamFold:
             placed[one.number] = place, one, known
             if mate is not None:
                 _, earlier, its = placed[mate]
-                placed[mate] = (1, place[1], mate), earlier, its
+                placed[mate] = (*place[:3], mate), earlier, its
         for place, one, known in sorted(placed.values(), key=lambda found: found[0]):
             made._say(place, one, known)
         return made
@@ -130,7 +147,7 @@ class StreamFold:
         """Go on with the next that arrived. False where its place is among the others: then take `of` all of them."""
         for one, known in self._lasting([told]):
             place, mate = self._places.place(one, known)
-            if mate is not None and (mate != self._last[2] or place[1] < self._last[1]):
+            if mate is not None and (mate != self._last[3] or place[:3] < self._last[:3]):
                 return False
             if place < self._last:
                 return False

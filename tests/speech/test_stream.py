@@ -236,6 +236,46 @@ def test_a_session_told_of_twice_is_one_and_another_one_is_another() -> None:
     assert texts(stepwise("assemblyai", other).transcript) == ["One.", "Two."]
 
 
+def started(session: str) -> dict[str, Any]:
+    return {"message_type": "session_started", "session_id": session}
+
+
+SESSIONS = {
+    "assemblyai": (
+        [begin("a"), turn(0, "One two."), turn(5, "Three."), turn(9, "Four.")],
+        [begin("b"), turn(0, "One two."), turn(6, "Six.", formatted=False), turn(6, "Six, and on.")],
+    ),
+    "elevenlabs": (
+        [started("a"), timed("Okay.", 0), plain("Three."), timed("Three.", 5), timed("Four.", 9)],
+        [started("b"), timed("Okay.", 0), timed("Three.", 0.5), plain("Six."), timed("Six.", 6)],
+    ),
+}
+"""Times and numbers begin anew with each session, and one thing is said at the same time of both."""
+
+
+@pytest.mark.parametrize("provider", SESSIONS)
+@given(data=st.data())
+def test_without_numbering_a_further_session_follows_the_one_before(provider: str, data: st.DataObject) -> None:
+    """In any order within each, and with repeats: the same as where each message is numbered."""
+    talk = [one for session in SESSIONS[provider] for one in session]
+    straight = StreamFold.of(provider, told(talk, numbered=[*range(len(talk))], named=True)).transcript
+    posted: list[Any] = []
+    for session in SESSIONS[provider]:
+        repeats = data.draw(st.lists(st.sampled_from([one for one in session if "words" in one]), max_size=2))
+        posted += [session[0], *data.draw(st.permutations(session[1:] + repeats))]
+    again = data.draw(st.sampled_from([[], [posted[0]]]))  # the first beginning, told once more and much too late
+    fold = stepwise(provider, told(posted + again))
+    assert [(one.text, one.start_ms) for one in fold.transcript.segments] == [
+        (one.text, one.start_ms) for one in straight.segments
+    ]
+    assert fold.transcript == StreamFold.of(provider, told(posted + again)).transcript
+
+
+def test_a_segment_finds_its_twin_in_its_own_session() -> None:
+    messages = [started("a"), timed("One.", 1), plain("Okay."), started("b"), timed("Okay.", 2), timed("Two.", 3)]
+    assert texts(stepwise("elevenlabs", told(messages)).transcript) == ["One.", "Okay.", "Okay.", "Two."]
+
+
 def test_a_revision_finds_its_own_session() -> None:
     revision = {"type": "SpeakerRevision", "revisions": [
         {"turn_order": 0, "speaker_label": "B", "words": [{"text": "Five.", "start": 0, "end": 90, "speaker": "B"}]},

@@ -18,6 +18,7 @@ _FINALS = {
     "finaltranscriptwithtimestamps",
     "transcript",
 }
+_BEGINS = {"assemblyai": {"begin", "sessionbegins"}, "elevenlabs": {"sessionstarted"}}
 _INTERIMS = {"partialtranscript", "speechstarted", "heartbeat", "silence"}
 
 
@@ -31,11 +32,14 @@ class Identity:
     """Of its first word; None where it has no times."""
     text: str = ""
     """A final's words, evenly spaced."""
+    session: str | None = None
+    """The id of the session that begins with it, "" where it has none; None for a message that begins none."""
 
     @property
     def names_itself(self) -> bool:
-        """Whether an equal message can only be the same one again: no two segments share a number or a time."""
-        return self.turn is not None or self.start_ms is not None
+        """Whether an equal message of the same session, or an equal beginning of one, can only be the same one again:
+        no two segments share a number or a time, no two sessions an id."""
+        return self.turn is not None or self.start_ms is not None or bool(self.session)
 
 
 def provider_of(frame: object) -> str:
@@ -55,6 +59,8 @@ def identity(provider: str, frame: object) -> Identity:
     else:
         turn, words = wire.ordinal(frame.get("turn_order")), assemblyai.read_words(frame)
     start_ms = _start(frame, words)
+    if kind in _BEGINS.get(provider, ()):
+        return Identity("other", session=wire.text(frame.get("id")) or wire.text(frame.get("session_id")))
     if kind != "turn" and kind not in _FINALS:
         return Identity("other", turn, start_ms)
     said = wire.text(frame.get("text")) or wire.text(frame.get("transcript"))

@@ -108,8 +108,9 @@ class LiveSession:
         self._paused, self._quiet_since = True, now
         if self.state is not State.LISTENING:
             return []
-        actions = self._pump(now, all=True)
-        if self.sent == self.captured:
+        actions = self._pump(now)
+        if self.captured - self.sent < SHORTEST:
+            # A shorter rest waits for the sound after it: filled up, it would put the connection's clock ahead of ours.
             self._settled_by_commit = True
             actions.append(act.Commit())
         return actions
@@ -287,7 +288,10 @@ class LiveSession:
         return actions
 
     def _pump(self, now: float, *, all: bool = False) -> list[Action]:
-        """Send what there is, no faster than the pace; with `all` also a last piece shorter than providers like."""
+        """Send what there is, no faster than the pace; with `all` also a piece shorter than providers like.
+
+        That is for the end of a connection alone: it is sent with silence after it, which nobody counts.
+        """
         if self.captured - self.sent < (1 if all else SHORTEST):
             return []
         self._tokens = min(float(BURST), self._tokens + (now - self._refilled_at) * 1000 * PER_MS * self._pace)

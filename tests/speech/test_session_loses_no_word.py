@@ -221,6 +221,29 @@ def test_words_before_the_beginning_of_a_connection_are_left_out_by_time() -> No
     assert not [action for action in wholly_old if isinstance(action, Save)]
 
 
+def test_pauses_between_frames_leave_the_clocks_together() -> None:
+    """A piece below 50 ms reaches the provider with silence up to that, which its clock counts and ours does not."""
+    live = LiveSession(chance=lambda: 0.5)
+    live.start(0.0)
+    live.opened(1, 0.0)
+    captured = provider = 0
+    for second in range(1, 21):
+        captured += 16160  # a second, and 10 ms
+        actions = [*live.hear(captured, float(second)), *live.pause(second + 0.1)]
+        live.proceed(second + 0.2)
+        assert Commit() in actions
+        provider += sum(max(one.to_sample - one.from_sample, session.SHORTEST) for one in sends(actions))
+    assert provider == live.sent
+    assert captured - live.sent < session.SHORTEST
+    (save,) = live.event(1, Final(Segment("0", 19_000, 20_000, "word", (Word("word", 19_000, 20_000),))), 21.0)
+    assert isinstance(save, Save)
+    assert (save.segment.start_ms, save.segment.end_ms) == (19_000, 20_000)
+    live.closed(1, AGAIN, 22.0)
+    assert live.tick(30.0) == [Connect(2, 20_000)]
+    (*_, last) = sends(live.opened(2, 30.0))
+    assert last.to_sample == captured
+
+
 def test_a_final_without_times_ends_where_its_last_interim_words_were_heard() -> None:
     live = LiveSession(chance=lambda: 0.5)
     live.start(0.0)
@@ -277,6 +300,10 @@ def test_a_page_that_left_lets_the_line_go_after_a_while_and_takes_it_up_again()
     assert live.state is State.IDLE
     live.start(60.0)
     assert live.connection == 2
+
+
+def sends(actions: list[Action]) -> list[Send]:
+    return [action for action in actions if isinstance(action, Send)]
 
 
 def _samples(actions: list[Action]) -> int:

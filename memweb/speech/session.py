@@ -84,6 +84,8 @@ class LiveSession:
         self._heard = self.floor  # how far had been sent when the last new interim words came
         self._lag_ms = 0
         self._keys: set[str] = set()
+        self._sure = self.floor  # the floor by finals with times
+        self._guessed: dict[str, int] = {}  # ends of finals whose times did not come yet, by key
 
     # --- inputs from the page -----------------------------------------------------------------------
 
@@ -246,7 +248,8 @@ class LiveSession:
         self._retry_at = None
         self._since = now
         self.connection += 1
-        self.sent = self._heard = self.floor
+        self.sent = self._heard = self._sure = self.floor
+        self._guessed.clear()
         self.offset_ms = self.floor // PER_MS
         self._open = self._blocked = self._settled_by_commit = self._final_since_end = False
         self._forms_sent = self._lag_ms = 0
@@ -349,7 +352,12 @@ class LiveSession:
         self._lag_ms = 0
         end = min(segment.end_ms * PER_MS, max(self.sent, self.floor))
         kept = timeline.from_on(segment, self.offset_ms)
-        self.floor = max(self.floor, end)
+        if event.timed:  # also where its text came before it: what was only guessed of its end counts no more
+            self._guessed.pop(key, None)
+            self._sure = max(self._sure, end)
+        else:
+            self._guessed[key] = end
+        self.floor = max([self._sure, *self._guessed.values()])
         if kept is not None and (kept.text or kept.key in self._keys):
             actions.append(act.Save(kept, again=kept.key in self._keys))
             self._keys.add(kept.key)

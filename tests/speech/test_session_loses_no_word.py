@@ -257,6 +257,25 @@ def test_a_final_without_times_ends_where_its_last_interim_words_were_heard() ->
     assert live.floor == 16000
 
 
+def test_times_that_follow_a_text_put_the_floor_where_its_words_end() -> None:
+    """ElevenLabs tells a segment's text first, while more is being said already."""
+    live = LiveSession(chance=lambda: 0.5)
+    live.start(0.0)
+    live.opened(1, 0.0)
+    for second in range(1, 4):
+        live.hear(second * 16000, float(second))
+    live.event(1, Partial("one"), 3.0)
+    live.event(1, Final(Segment("0", 0, 0, "one"), timed=False), 3.1)
+    live.event(1, Final(Segment("1", 0, 0, "two"), timed=False), 3.1)
+    assert live.floor == 48000
+    live.event(1, Final(Segment("0", 200, 800, "one", (Word("one", 200, 800),))), 3.2)
+    assert live.floor == 48000, "of the second segment no times are known"
+    live.event(1, Final(Segment("1", 900, 1500, "two", (Word("two", 900, 1500),))), 3.2)
+    assert live.floor == 24000
+    live.closed(1, AGAIN, 3.3)
+    assert live.tick(9.0) == [Connect(2, 1500)]
+
+
 def test_waits_between_tries_grow_to_five_seconds_and_are_spread() -> None:
     waits = []
     live = LiveSession(chance=lambda: 1.0)

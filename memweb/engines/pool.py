@@ -28,6 +28,8 @@ ENOUGH = 2
 """Streams a worker has before another is started beside it."""
 TOO_MANY_CRASHES = 4
 CRASH_WINDOW_S = 30.0
+START_AGAIN_S = 1.0
+"""So long after a process could not be started: what the system lacks may be there again."""
 WEIGHTS = {"moonshine": 1, "whisper": 2}
 """Live places one stream of an engine takes."""
 
@@ -90,18 +92,33 @@ class WorkerProcess:
             self._writer.writelines(frames)
 
     async def _live(self) -> None:
-        while not self.closing:
-            reader, writer = await self._start()
-            self._writer = writer
-            for client in self.clients.values():
-                self._write(*client.retell())
-            while frame := await wire.receive(reader):
-                self._take(frame[0])
-            self._writer = None
-            writer.close()
-            code = await asyncio.to_thread(self._ended)
-            if not self.closing and not self._may_restart(code):
-                return
+        try:
+            while not self.closing:
+                try:
+                    reader, writer = await self._start()
+                except OSError as error:  # no descriptor, no memory, no process left
+                    ended, pause = f"a start that failed ({error.strerror})", START_AGAIN_S
+                else:
+                    ended, pause = await self._listen(reader, writer), 0.0
+                if not self.closing and self._may_restart(ended):
+                    await asyncio.sleep(pause)
+        except Exception:  # of our own: no stream may wait for a worker that nobody listens to
+            log.exception("engine %s is given up", self.kind)
+            if self._writer is not None:
+                self._writer.close()
+        finally:
+            self._give_up()
+
+    async def _listen(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> str:
+        """Take what the process says until it ends; return how it did."""
+        self._writer = writer
+        for client in self.clients.values():
+            self._write(*client.retell())
+        while frame := await wire.receive(reader):
+            self._take(frame[0])
+        self._writer = None
+        writer.close()
+        return str(await asyncio.to_thread(self._ended))
 
     async def _start(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         ours, theirs = socket.socketpair()
@@ -131,17 +148,22 @@ class WorkerProcess:
             self._process.kill()
             return self._process.wait()
 
-    def _may_restart(self, code: int) -> bool:
+    def _may_restart(self, ended: str) -> bool:
         now = time.monotonic()
         self._crashes = [at for at in self._crashes if now - at < CRASH_WINDOW_S] + [now]
         self.restarts += 1
-        log.warning("engine %s ended with %s; streams: %s", self.kind, code, sorted(self.clients))
-        if len(self._crashes) < TOO_MANY_CRASHES:
-            return True
+        log.warning("engine %s ended with %s; streams: %s", self.kind, ended, sorted(self.clients))
+        if len(self._crashes) >= TOO_MANY_CRASHES:
+            self._give_up()
+        return not self.closing
+
+    def _give_up(self) -> None:
+        """No stream is served from here on, and each is told so; nothing where the worker was closed already."""
+        if self.closing:
+            return
         self.closing = True
         for client in list(self.clients.values()):
             client.fail("The speech engine stopped again and again. The recording goes on; try the words again later.")
-        return False
 
     async def close(self) -> None:
         """End the process and wait until it has gone."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -151,6 +153,56 @@ async def test_a_worker_that_dies_again_and_again_fails_its_streams_in_words() -
     await stream.close()
     again = await live.open_stream("en")  # a fresh worker, not the broken one
     await again.close()
+
+
+@pytest.fixture
+def unstartable(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Starts that are still to fail for want of a descriptor: append to it."""
+    failing: list[int] = []
+    start = pool.process.spawn
+
+    def spawn(*arguments: str, link: socket.socket) -> subprocess.Popen[bytes]:
+        if failing:
+            raise OSError(failing.pop(), "Too many open files")
+        return start(*arguments, link=link)
+
+    monkeypatch.setattr(pool.process, "spawn", spawn)
+    monkeypatch.setattr(pool, "START_AGAIN_S", 0)
+    return failing
+
+
+async def test_a_worker_that_could_not_be_started_is_started_again(unstartable: list[int], clip: Clip) -> None:
+    unstartable += [errno.EMFILE] * (pool.TOO_MANY_CRASHES - 1)
+    stream = await live.open_stream("en")
+    await speak(stream, clip("quilter.flac"))
+    await stream.finish()
+    assert "gospel" in (await asyncio.wait_for(listen(stream, Heard()), 60)).text
+    assert not unstartable
+    await stream.close()
+
+
+async def test_a_worker_that_never_starts_fails_its_streams_in_words(unstartable: list[int]) -> None:
+    unstartable += [errno.EMFILE] * pool.TOO_MANY_CRASHES
+    stream = await live.open_stream("en")
+    failed = (await asyncio.wait_for(listen(stream, Heard()), 60)).events[-1]
+    assert isinstance(failed, Failed)
+    assert failed.retry
+    await stream.close()
+    again = await live.open_stream("en")
+    assert again._worker is not stream._worker
+    await again.close()
+
+
+async def test_a_worker_that_nobody_understands_fails_its_streams_in_words(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(pool.WorkerProcess, "_take", lambda worker, head: head["no such key"])
+    stream = await live.open_stream("en")
+    failed = (await asyncio.wait_for(listen(stream, Heard()), 60)).events[-1]
+    assert isinstance(failed, Failed)
+    assert "is given up" in caplog.text
+    assert _worker().closing
+    await stream.close()
 
 
 def _until(condition: Callable[[], bool], seconds: float = 60.0) -> None:

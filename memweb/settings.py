@@ -14,6 +14,7 @@ from datetime import timedelta
 from ipaddress import ip_network
 from pathlib import Path
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
@@ -255,7 +256,23 @@ LOGOUT_REDIRECT_URL = "sign-in"
 
 # One language: looking each sentence up in a catalogue would cost a twentieth of a page.
 LANGUAGE_CODE, USE_I18N = "en-gb", False
-TIME_ZONE = env.str("MEMWEB_TIME_ZONE", "UTC")
+ZONES = Path("/usr/share/zoneinfo")
+
+
+def machine_zone(told: str, localtime: Path) -> str:
+    """The zone that TZ tells, else the one /etc/localtime is a link to; UTC where neither is the name of a zone."""
+    for place in (told.removeprefix(":"), os.path.realpath(localtime)):
+        name = place.rpartition("zoneinfo/")[2]
+        try:
+            ZoneInfo(name)
+        except (KeyError, ValueError, OSError):
+            continue
+        if (ZONES / name).is_file():  # Django takes no other
+            return name
+    return "UTC"
+
+
+TIME_ZONE = env.str("MEMWEB_TIME_ZONE", machine_zone(os.environ.get("TZ", ""), Path("/etc/localtime")))
 USE_TZ = True
 
 # Served as they are, from where they are, and asked for anew by browsers each time: nothing to collect, nothing stale.

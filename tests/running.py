@@ -88,6 +88,7 @@ class RunningServer:
             "MEMWEB_HOST": "127.0.0.1",
             "MEMWEB_PORT": str(self.port),
             "MEMWEB_SECRET_KEY": SECRET_KEY,
+            "MEMWEB_TIME_ZONE": "UTC",
         }
         self._database_of_its_own: str | None = None
         self._choose_database()

@@ -13,6 +13,7 @@ _of_tests = {"MEMWEB_CHROMIUM", "MEMWEB_DRILLS"}
 for _name in [name for name in os.environ if name.startswith("MEMWEB_") and name not in _of_tests]:
     del os.environ[_name]
 os.environ["MEMWEB_DATA_DIR"] = _data_dir
+os.environ["MEMWEB_TIME_ZONE"] = "UTC"  # whatever the machine's own
 
 from memweb.settings import *  # noqa: E402, F403
 

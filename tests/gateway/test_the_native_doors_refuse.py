@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -426,6 +426,9 @@ def test_a_list_is_paged_both_ways(account: Account, alice: Caller) -> None:
     assert len(page(f"/v2/transcript?created_on={today}&status=queued")[0]) == 5
     assert page(f"/v2/transcript?created_on={today - timedelta(days=2)}")[0] == []
     assert page("/v2/transcript?status=completed")[0] == []
+    Transcription.objects.update(created_at=datetime(2026, 5, 5, 20, tzinfo=UTC))
+    with timezone.override("Pacific/Kiritimati"):  # days are those of `created`, wherever this machine stands
+        assert len(page("/v2/transcript?created_on=2026-05-05")[0]) == 5
 
 
 def test_what_is_deleted_is_forgotten(ended: Transcription, alice: Caller, account: Account) -> None:

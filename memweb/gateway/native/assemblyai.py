@@ -6,12 +6,11 @@ Where the real provider is bound, requests go on to it byte for byte; what is ke
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import date, datetime, time
+from datetime import UTC, date, datetime, time
 from typing import Any
 
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.utils import timezone
 
 from memweb.gateway import guard, kept, ledger, transcribing
 from memweb.gateway.deeds import assemblyai_request
@@ -222,12 +221,12 @@ def _filtered(request: HttpRequest, caller: Caller) -> QuerySet[Transcription]:
 
 
 def _day(given: str) -> tuple[datetime, datetime]:
+    """A day as `created` tells it, in UTC. Raises Refused."""
     try:
         day = date.fromisoformat(given)
     except ValueError:
         raise Refused(400, "created_on must be a date such as 2026-01-31.") from None
-    zone = timezone.get_current_timezone()
-    return datetime.combine(day, time.min, zone), datetime.combine(day, time.max, zone)
+    return datetime.combine(day, time.min, UTC), datetime.combine(day, time.max, UTC)
 
 
 def _page(request: HttpRequest, limit: int, rows: list[Transcription], more: bool) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""A hosted gateway as PROTOCOLS has it: both envelopes, codes that are strings, odd errors, unsigned callbacks.
+"""A hosted gateway as its document has it: both envelopes, codes that are strings, odd errors, unsigned callbacks.
 
 It has no task endpoint, no progress and no signature, as the hosted one. What it hears is told by its `ear`; what goes
 wrong is told beforehand, one fault per request.

@@ -220,7 +220,7 @@ class Pool:
             mine.append(WorkerProcess(kind, hello))
             self.workers = [worker for worker in self.workers if not worker.closing] + [mine[-1]]
         if not mine:
-            raise EngineMissing("The speech engine could not be started. Run `memweb doctor` to see why.")
+            raise EngineMissing("The speech engine could not be started. Run `./run doctor` to see why.")
         return min(mine, key=lambda worker: len(worker.clients))
 
     def _publish_soon(self) -> None:

@@ -1,4 +1,4 @@
-"""The asset endpoints of PROTOCOLS 2.2, request by request."""
+"""The asset endpoints, request by request."""
 
 from __future__ import annotations
 

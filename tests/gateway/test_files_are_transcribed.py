@@ -1,4 +1,4 @@
-"""The transcription endpoints of PROTOCOLS 2.3 and the callbacks of 3: real speech, the real engine, real rows."""
+"""The transcription endpoints and their callbacks: real speech, the real engine, real rows."""
 
 from __future__ import annotations
 

@@ -106,7 +106,7 @@ def asked(checkout: Path) -> list[str]:
 def test_parts_are_fetched_once_and_their_size_is_told_first(installed: Path) -> None:
     first = run(installed)
     assert first.stdout == "manage up\n"
-    assert "about 350 MB to download, 900 MB on disk" in first.stderr
+    assert "about 350 MB to download, 1.0 GB on disk" in first.stderr
     second = run(installed, "doctor", "--json")
     assert (second.stdout, second.stderr) == ("manage doctor --json\n", "")
     assert len(asked(installed)) == 1

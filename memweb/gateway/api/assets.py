@@ -1,4 +1,4 @@
-"""`/upload`, `/upload/signed-url`, `/{asset_id}/...`, `/download`: files held by the gateway (PROTOCOLS 2.2)."""
+"""`/upload`, `/upload/signed-url`, `/{asset_id}/...`, `/download`: files held by the gateway."""
 
 from __future__ import annotations
 

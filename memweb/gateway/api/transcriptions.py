@@ -1,4 +1,4 @@
-"""`/transcriptions/*` of the gateway: Whisper and speakers on this machine (PROTOCOLS 2.3)."""
+"""`/transcriptions/*` of the gateway: Whisper and speakers on this machine."""
 
 from __future__ import annotations
 

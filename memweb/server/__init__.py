@@ -12,6 +12,7 @@ What stock Daphne 4.2 does, and what happens here instead:
 - no lifespan                             -> startup before listening, shutdown after the last connection
 - an application that returns is ignored  -> its socket is closed at once, 1011 after an exception
 - a request's whole body sits in a queue  -> read from its file as the application asks for it
+- a body of any length lies on the disk  -> 413 as soon as it is longer than its address takes; 507 where room runs out
 - queries in the access log               -> the path alone
 - a trickle of header bytes lives for ever -> cut after HEADER_SECONDS
 - a frame costs two turns of the reactor   -> an accepted socket is taken out of Twisted's hands (handshake, sockets)

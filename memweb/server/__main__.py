@@ -12,9 +12,10 @@ def main() -> int:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "memweb.settings")
     from django.conf import settings
 
+    from memweb import bodies
     from memweb.asgi import application
 
-    return serve(settings.HOST, settings.PORT, application=application)
+    return serve(settings.HOST, settings.PORT, application=application, longest_body=bodies.longest)
 
 
 if __name__ == "__main__":

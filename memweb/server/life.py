@@ -106,7 +106,13 @@ class Server(daphne.server.Server):  # type: ignore[misc]
 
     connections: dict[Any, dict[str, Any]]
 
-    def __init__(self, application: Application, message_limit: int) -> None:
+    def __init__(
+        self,
+        application: Application,
+        message_limit: int,
+        longest_body: Callable[[str], int],
+        spool: str | None,
+    ) -> None:
         super().__init__(
             application,
             endpoints=["repaired"],
@@ -116,6 +122,7 @@ class Server(daphne.server.Server):  # type: ignore[misc]
         )
         self.connections = {}
         self._message_limit = message_limit
+        self.longest_body, self.spool = longest_body, spool
         self.draining = False
         self.exit_code = 0
         self._lifespan = Lifespan(application)
@@ -282,17 +289,25 @@ def _settle_memory() -> None:
 
 
 def serve(
-    host: str, port: int, ready: Callable[[str], None] | None = None, application: Application | None = None
+    host: str,
+    port: int,
+    ready: Callable[[str], None] | None = None,
+    application: Application | None = None,
+    longest_body: Callable[[str], int] | None = None,
 ) -> int:
     """Serve until TERM or INT; returns the exit code: 0 stopped, 3 did not start, 4 could not listen.
 
-    `ready` is called with the base URL once connections are taken. Port 0 picks a free one.
+    `ready` is called with the base URL once connections are taken. Port 0 picks a free one. `longest_body` tells how
+    many bytes the body of a request to a path may have; without it any number.
     """
     if application is None:
+        from memweb import bodies
         from memweb.asgi import application as whole
 
-        application = whole
+        application, longest_body = whole, longest_body or bodies.longest
     from django.conf import settings
 
     limit = getattr(settings, "SOCKET_MESSAGE_LIMIT", 256 * 1024)
-    return Server(application, limit).run_on(host, port, ready)
+    folder = getattr(settings, "DATA_DIR", None)
+    spool = None if folder is None else str(folder)
+    return Server(application, limit, longest_body or (lambda path: sys.maxsize), spool).run_on(host, port, ready)

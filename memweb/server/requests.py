@@ -4,18 +4,31 @@ from __future__ import annotations
 
 import asyncio
 import re
+import shutil
+import tempfile
 import time
-from typing import Any
+from io import BytesIO
+from typing import IO, Any
 
 from daphne.http_protocol import HTTPFactory, WebRequest
 from twisted.web import http
 
+from memweb.server.eventloop import reactor
 from memweb.server.flow import Gate, Message, RequestBody
+from memweb.server.handshake import refusal
 
 SUBPROTOCOLS = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+(?:[ \t]*,[ \t]*[!#$%&'*+.^_`|~0-9A-Za-z-]+)*")
 IDLE_SECONDS = 20
 HEADER_SECONDS = 20
 UNREAD_SECONDS = 60
+LINGER_SECONDS = 5
+"""How long a refused body is still read, and thrown away: a connection reset at once would take the answer with it."""
+MOST_IN_MEMORY = 100_000
+RESERVE = 512 * 2**20
+"""Bytes of the disk that no body may take: the database and live recordings need them."""
+LOOK_AGAIN = 64 * 2**20
+TOO_LONG = "The body is longer than this address takes."
+NO_ROOM = "There is not enough room on this server's disk for this body. Try again later."
 
 
 class Request(WebRequest):  # type: ignore[misc]
@@ -24,9 +37,25 @@ class Request(WebRequest):  # type: ignore[misc]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self.gate = Gate()
+        self._length = 0
         super().__init__(*args, **kwargs)
         # Twisted would read a whole form into memory, many times over, for arguments that nobody asks it for.
         self._parsePOSTFormSubmission = False
+
+    def gotLength(self, length: int | None) -> None:
+        """The body lies on the disk that memweb is given, not on that of the system's temporary files."""
+        is_small = length is not None and length < MOST_IN_MEMORY
+        self.content: IO[bytes] = BytesIO() if is_small else on_disk(self.server.spool)
+
+    def handleContentChunk(self, data: bytes) -> None:
+        """No more than the address takes, whatever was said of the length; nothing after a refusal."""
+        before, self._length = self._length, self._length + len(data)
+        if self._length > self.channel.longest:
+            self.channel.refuse(413, TOO_LONG)
+        elif before // LOOK_AGAIN != self._length // LOOK_AGAIN and not has_room(self.server.spool, 0):
+            self.channel.refuse(507, NO_ROOM)
+        elif not self.channel.refused:
+            super().handleContentChunk(data)
 
     def process(self) -> Any:
         offered = self.requestHeaders.getRawHeaders(b"sec-websocket-protocol") or []
@@ -73,13 +102,31 @@ class Request(WebRequest):  # type: ignore[misc]
             self.channel.forceAbortClient()
 
 
+def on_disk(folder: str | None) -> IO[bytes]:
+    """A file without a name: it is gone with whoever has it open, however that ends."""
+    return tempfile.TemporaryFile(dir=folder)
+
+
+def has_room(folder: str | None, length: int) -> bool:
+    """Whether the disk keeps its reserve beside a body of this length."""
+    return shutil.disk_usage(folder or tempfile.gettempdir()).free >= length + RESERVE
+
+
 class Channel(http.HTTPChannel):
-    """A connection whose headers must arrive in time, however steadily they trickle."""
+    """A connection whose headers must arrive in time, however steadily they trickle, and no body that is too long."""
 
     _since: float | None = None
     _in_body = False
+    _linger: Any = None
+    transport: Any
+    _path: Any
+    longest = 0
+    """Bytes that the body of the request at hand may have."""
+    refused = False
 
     def dataReceived(self, data: bytes) -> None:
+        if self.refused:
+            return
         if not self._in_body:
             now = time.monotonic()
             if self._since is None:
@@ -91,9 +138,43 @@ class Channel(http.HTTPChannel):
 
     def allHeadersReceived(self) -> None:
         self._in_body = True
-        super().allHeadersReceived()  # type: ignore[no-untyped-call]
+        server = self.factory.server
+        self.longest = server.longest_body(self._path.decode("latin-1"))
+        length = self.length or 0
+        goes_to_disk = self.length is None or length >= MOST_IN_MEMORY
+        if length > self.longest:
+            self.refuse(413, TOO_LONG)
+        elif goes_to_disk and not has_room(server.spool, length):
+            self.refuse(507, NO_ROOM)
+        else:
+            super().allHeadersReceived()  # type: ignore[no-untyped-call]
+
+    def rawDataReceived(self, data: bytes) -> None:
+        if not self.refused:
+            super().rawDataReceived(data)
+
+    def refuse(self, status: int, sentence: str) -> None:
+        """Answer before the body is there, and end the connection: what still comes is nobody's."""
+        if self.refused:
+            return
+        self.refused = True
+        body = refusal(status, sentence)
+        head = b"HTTP/1.1 %d %s\r\n" % (status, http.RESPONSES[status])
+        lines = b"content-type: application/json\r\ncontent-length: %d\r\nconnection: close\r\n\r\n" % len(body)
+        self.transport.write(head + lines + body)
+        self.transport.loseWriteConnection()
+        self._linger = reactor.callLater(LINGER_SECONDS, self.transport.abortConnection)
+        details = {"method": self._command.decode("latin-1"), "path": self._path.decode("latin-1"), "status": status}
+        self.factory.server.log_action("http", "complete", details)
+
+    def connectionLost(self, reason: Any = None) -> None:
+        if self._linger is not None and self._linger.active():
+            self._linger.cancel()
+        super().connectionLost(reason)  # type: ignore[no-untyped-call]
 
     def allContentReceived(self) -> None:
+        if self.refused:
+            return
         self._in_body = False
         self._since = None
         super().allContentReceived()  # type: ignore[no-untyped-call]

@@ -45,6 +45,8 @@ class Door:
     token_parameter: str | None
     body: Callable[[int, str], dict[str, Any]]
     """An error in this API's shape."""
+    token_in_header: bool = False
+    """Whether a token may stand where a key does: this API's own client sends it so."""
 
     def secret(self, query: Query, headers: Mapping[str, str]) -> str:
         """The key that was given; empty when none was."""
@@ -82,7 +84,7 @@ def _openai(status: int, message: str) -> dict[str, Any]:
 
 GATEWAY = Door("gateway", None, "api_key", "authorization", None, _envelope)
 ELEVENLABS = Door("elevenlabs", "elevenlabs", None, "xi-api-key", "token", _elevenlabs)
-ASSEMBLYAI = Door("assemblyai", "assemblyai", None, "authorization", "token", _assemblyai)
+ASSEMBLYAI = Door("assemblyai", "assemblyai", None, "authorization", "token", _assemblyai, token_in_header=True)
 OPENAI = Door("openai", None, None, "authorization", None, _openai)
 
 
@@ -105,10 +107,16 @@ def parse_headers(raw: list[tuple[bytes, bytes]]) -> dict[str, str]:
     return {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in reversed(raw)}
 
 
-async def admit(door: Door, query: Query, headers: Mapping[str, str], address: str) -> Caller:
+async def admit(
+    door: Door, query: Query, headers: Mapping[str, str], address: str, *, by_key_only: bool = False
+) -> Caller:
     """The caller. Raises Refused with 401, 403 or 429."""
     token = query.get(door.token_parameter or "", [""])[0]
     secret = door.secret(query, headers)
+    if door.token_in_header and not token and not secret.startswith(keys.PREFIX):
+        token = secret
+    if by_key_only:
+        token = ""
     if not token and not secret:
         raise Refused(401, "Unauthorized")
     caller: Caller | None

@@ -45,12 +45,13 @@ def chunks(pcm: bytes, size: int = 3200) -> list[bytes]:
 class Assembly:
     """A session of the AssemblyAI client, with what it reported."""
 
-    def __init__(self, server: RunningServer, key: str, **options: Any) -> None:
+    def __init__(self, server: RunningServer, key: str, token: str = "", **options: Any) -> None:
         self.turns: list[TurnEvent] = []
         self.errors: list[Any] = []
         self.terminations: list[TerminationEvent] = []
         self.began: list[float] = []
-        self.client = StreamingClient(StreamingClientOptions(api_key=key, api_host=server.ws_url))
+        by = {"token": token} if token else {"api_key": key}
+        self.client = StreamingClient(StreamingClientOptions(**by, api_host=server.ws_url))
         self.client.on(StreamingEvents.Begin, lambda _, event: self.began.append(time.monotonic()))
         self.client.on(StreamingEvents.Turn, lambda _, event: self.turns.append(event))
         self.client.on(StreamingEvents.Error, lambda _, error: self.errors.append(error))
@@ -91,6 +92,16 @@ def test_assemblyai_streams_speech_and_ends(either_gateway: RunningServer, key: 
 def test_assemblyai_sees_a_wrong_key_as_http_401(either_gateway: RunningServer) -> None:
     session = Assembly(either_gateway, "sk-mem-wrong")
     assert [error.code for error in session.errors] == [401]
+
+
+def test_assemblyai_opens_one_session_with_a_token(either_gateway: RunningServer, key: str) -> None:
+    """The client sends it where a key would stand; it mints it by HTTP, whatever the server's address."""
+    answer = httpx.get(f"{either_gateway.url}/v3/token?expires_in_seconds=60", headers={"Authorization": key})
+    token = answer.json()["token"]
+    session = Assembly(either_gateway, "", token)
+    session.finish()
+    assert (session.errors, len(session.began), len(session.terminations)) == ([], 1, 1)
+    assert [error.code for error in Assembly(either_gateway, "", token).errors] == [401]
 
 
 class Scribe:

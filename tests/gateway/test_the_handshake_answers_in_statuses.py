@@ -177,6 +177,8 @@ def test_tokens_come_by_http_and_open_one_socket(either_gateway: RunningServer, 
     assert v3.json()["expires_in_seconds"] == 60
     token = v3.json()["token"]
     assert answer(either_gateway, f"{SCRIBE}?token={token}")[0] == 401, "another API's door"
+    minting = httpx.get(f"{either_gateway.url}/v3/token?expires_in_seconds=60", headers={"Authorization": token})
+    assert minting.status_code == 401, "a token mints no other"
     assert [answer(either_gateway, f"{V3}?token={token}")[0] for _ in range(2)] == [101, 401]
 
 

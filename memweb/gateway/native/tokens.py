@@ -63,7 +63,7 @@ def _allow(request: HttpRequest, method: str) -> None:
 def _caller(door: Door, request: HttpRequest) -> Caller:
     """Who asks, by key: a token cannot mint another."""
     headers = {name.lower(): value for name, value in request.headers.items()}
-    return async_to_sync(admit)(door, {}, headers, request.META.get("REMOTE_ADDR") or "unknown")
+    return async_to_sync(admit)(door, {}, headers, request.META.get("REMOTE_ADDR") or "unknown", by_key_only=True)
 
 
 def _number(request: HttpRequest, name: str, bounds: tuple[int, int]) -> int | None:

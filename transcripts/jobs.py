@@ -199,14 +199,14 @@ def _end(job: Job, status: str, reason: str) -> None:
 
 
 @transaction.atomic
-def retry(*, record_id: uuid.UUID) -> Job | None:
-    """Start the record's last failed job over, because a person asked; what came before it is not done again.
+def retry(*, record_id: uuid.UUID, job_id: int | None) -> Job | None:
+    """Start this job of the record over, because a person asked; what came before it is not done again.
 
-    None where nothing has failed. A stream that is over is not begun again: it is another recording.
+    None where it has not failed. A stream that is over is not begun again: it is another recording.
     """
     record = Record.objects.select_for_update(of=("self",)).get(pk=record_id)
-    over = record.jobs.filter(status__in=[Job.Status.FAILED, Job.Status.CANCELLED])
-    job = over.exclude(kind=Job.Kind.STREAM).order_by("-id").first()
+    over = record.jobs.filter(pk=job_id or 0, status__in=[Job.Status.FAILED, Job.Status.CANCELLED])
+    job = over.exclude(kind=Job.Kind.STREAM).first()
     if job is None or Job.objects.pending().filter(record=record, kind=job.kind).exists():
         return None
     job.ended_at, job.reason, job.task_id, job.begun_at = None, "", "", None

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from django.test import Client
 from django.utils import timezone
 from django_tasks_db.models import DBTaskResult
 
@@ -150,11 +151,31 @@ def test_a_failed_speaker_pass_harms_nothing_and_is_retried_alone(hosted: StandI
     assert (state(record).words, state(record).can_retry, len(text(record))) == ("Ready", True, 2)
     assert state(record).reason.startswith("Speakers are not told apart: The gateway's balance is used up.")
     before = len(hosted.asked)
-    jobs.retry(record_id=record.pk)
+    jobs.retry(record_id=record.pk, job_id=state(record).retries)
     work()
     assert [path.split("/")[0] for path in hosted.paths()[before:]] == ["POST ", "DELETE "]
     assert hosted.paths()[before] == "POST /transcriptions/sync-generate-speaker"
     assert Segment.objects.filter(speaker=None).count() == 0
+
+
+def test_retry_starts_over_what_the_page_names_and_nothing_that_was_stopped_since(
+    hosted: StandIn, alice: User, tape: Path, client: Client
+) -> None:
+    """A speaker pass failed; another transcription, which costs, was asked for and stopped."""
+    record = send(alice, tape, speakers=0).record
+    assert record is not None
+    hosted.faults.append(Fault("/sync-generate-speaker", 402))
+    work()
+    services.transcribe_again(record_id=record.pk, options={"provider": "elevenlabs"})
+    jobs.cancel(record_id=record.pk)
+    assert state(record).reason.startswith("Speakers are not told apart: ")
+    client.force_login(alice)
+    assert client.post(f"/transcripts/{record.pk}/retry/").status_code == 302
+    assert [job.kind for job in Job.objects.pending()] == [Job.Kind.SPEAKERS]
+    work()
+    assert (state(record).reason, state(record).retries) == ("", None)
+    assert client.post(f"/transcripts/{record.pk}/retry/").status_code == 302
+    assert not Job.objects.pending().exists(), "what was stopped was begun by a Retry that nobody saw"
 
 
 def test_a_retry_does_not_hand_the_recording_over_again(hosted: StandIn, alice: User, tape: Path) -> None:
@@ -165,7 +186,7 @@ def test_a_retry_does_not_hand_the_recording_over_again(hosted: StandIn, alice: 
     found = state(record)
     assert (found.words, found.can_retry) == ("Failed while transcribing", True)
     assert found.reason == "The gateway's balance is used up. Top it up, then retry."
-    jobs.retry(record_id=record.pk)
+    jobs.retry(record_id=record.pk, job_id=state(record).retries)
     assert state(record).words == "Waiting"
     work()
     assert (hosted.paths().count("POST /upload"), text(record)[0]) == (1, "It was the best of times.")
@@ -177,7 +198,7 @@ def test_a_gateway_that_forgot_the_recording_is_given_it_again(hosted: StandIn, 
     hosted.faults.append(Fault("/sync-generate-audio", 402))
     work()
     hosted.assets.clear()
-    jobs.retry(record_id=record.pk)
+    jobs.retry(record_id=record.pk, job_id=state(record).retries)
     work()
     assert (hosted.paths().count("POST /upload"), state(record).words) == (2, "Ready")
 
@@ -264,7 +285,7 @@ def test_a_call_that_never_comes_is_told_and_waited_for_the_next_time(
     Job.objects.filter(status=Job.Status.AWAITING).update(due_at=timezone.now() - timedelta(seconds=1))
     jobs.reap()
     assert state(record).reason == jobs.UNCALLED
-    jobs.retry(record_id=record.pk)
+    jobs.retry(record_id=record.pk, job_id=state(record).retries)
     work()
     assert hosted.paths()[-2] == "POST /transcriptions/sync-generate-audio"
     assert state(record).words == "Ready"
@@ -337,7 +358,7 @@ def test_what_leaves_the_list_can_still_be_retried(hosted: StandIn, alice: User,
     os.utime(uploads.path_of(upload.pk), (0, 0))
     uploads.sweep()
     assert queue.rows_of(alice, timezone.now()) == []
-    jobs.retry(record_id=record.pk)
+    jobs.retry(record_id=record.pk, job_id=state(record).retries)
     work()
     assert state(record).words == "Ready"
 
@@ -425,7 +446,7 @@ def test_a_job_that_is_stopped_stays_stopped_and_can_be_taken_up(hosted: StandIn
     found = state(record)
     assert (found.words, found.can_retry) == ("Stopped at 18 %", True)
     assert found.reason == "You stopped this at 18 %. The recording is kept."
-    jobs.retry(record_id=record.pk)
+    jobs.retry(record_id=record.pk, job_id=state(record).retries)
     work()
     assert state(record).words == "Ready"
 

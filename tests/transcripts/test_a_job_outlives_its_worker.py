@@ -173,13 +173,13 @@ def test_a_person_can_have_it_tried_again(job: Job) -> None:
     Job.objects.filter(pk=job.pk).update(attempts=jobs.ATTEMPTS - 1)
     jobs.run(job_id=job.pk, work=refuse)
     rung = bells()
-    retried = jobs.retry(record_id=job.record_id)
+    retried = jobs.retry(record_id=job.record_id, job_id=job.pk)
     assert retried is not None
     assert bells() == rung + 1
     jobs.run(job_id=job.pk, work=recordings.seal)
     record = Record.objects.get(pk=job.record_id)
     assert (record.status, record.status_reason) == (Record.Status.READY, "")
-    assert jobs.retry(record_id=job.record_id) is None
+    assert jobs.retry(record_id=job.record_id, job_id=job.pk) is None
 
 
 def test_what_is_tried_again_already_is_not_begun_twice(job: Job) -> None:
@@ -188,7 +188,7 @@ def test_what_is_tried_again_already_is_not_begun_twice(job: Job) -> None:
     assert taken is not None
     jobs.fail(job_id=job.pk, holder="first", reason="no", final=True)
     again = jobs.enqueue(record_id=job.record_id, kind=Job.Kind.SEAL)
-    assert jobs.retry(record_id=job.record_id) is None
+    assert jobs.retry(record_id=job.record_id, job_id=job.pk) is None
     assert list(Job.objects.pending().values_list("pk", flat=True)) == [again.pk]
 
 

@@ -107,7 +107,7 @@ def test_every_field_of_every_row_comes_back_and_every_byte_of_sound(account: Us
     assert chosen.export_options == {"format": "srt"}
     assert (chosen.gateway_url, bytes(chosen.gateway_key)) == ("", b"")
     # What was left open can be finished here.
-    assert jobs.retry(record_id=uuid.UUID(live)) is not None
+    assert jobs.retry(record_id=uuid.UUID(live), job_id=Job.objects.filter(record=live).latest("id").pk) is not None
     jobs.run(job_id=Job.objects.filter(record=live).latest("id").pk, work=recordings.seal)
     assert Recording.objects.get(record=live).samples == 6400
 

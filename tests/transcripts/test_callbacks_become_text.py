@@ -70,7 +70,7 @@ def test_a_stream_is_found_by_its_title_and_one_that_failed_is_not_begun_again(a
     record = stream(alice, "t1")
     assert search.titled(search.parse("radio").every, owner_id=alice.pk, most=9) == [record.pk]
     record.jobs.update(status=Job.Status.FAILED)
-    assert jobs.retry(record_id=record.pk) is None
+    assert jobs.retry(record_id=record.pk, job_id=record.jobs.get().pk) is None
 
 
 def saying(task_id: str, words: str) -> bytes:

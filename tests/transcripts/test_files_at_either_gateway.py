@@ -169,7 +169,7 @@ def test_one_that_is_stopped_on_its_way_keeps_nothing_and_can_be_taken_up(gatewa
     assert not worker.is_alive()
     found = state(record)
     assert (found.words.split(" at ")[0], found.can_retry, record.versions.count()) == ("Stopped", True, 0)
-    jobs.retry(record_id=record.pk)
+    jobs.retry(record_id=record.pk, job_id=found.retries)
     work()
     assert (state(record).words, heard(record)) == ("Ready", list(PHRASES))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -160,8 +160,7 @@ def _taken(upload: Upload, record: Record, now: datetime, gateway: Gateway) -> R
         upload,
         record.title or upload.name,
         facts,
-        State(state.words, look, state.percent, state.reason, state.can_retry, can_cancel=state.can_cancel,
-              changes=state.changes),
+        replace(state, look=look, left=""),
         opens=record if ready else None,
         percent=state.percent,
         can_dismiss=not state.changes,

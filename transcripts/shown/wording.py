@@ -26,13 +26,18 @@ class State:
     """live, bad, done, or empty: work going on."""
     percent: int | None = None
     reason: str = ""
-    can_retry: bool = False
+    retries: int | None = None
+    """The job that is started over by Retry: the one whose reason is told."""
     can_continue: bool = False
     can_cancel: bool = False
     left: str = ""
     """About how long it will take, once that can be told."""
     changes: bool = False
     """Whether it changes without the person: then the page asks again."""
+
+    @property
+    def can_retry(self) -> bool:
+        return self.retries is not None
 
 
 def state_of(record: Record, jobs: Iterable[Job], *, edited: bool, now: datetime) -> State:
@@ -50,7 +55,8 @@ def state_of(record: Record, jobs: Iterable[Job], *, edited: bool, now: datetime
         seal = latest.get(Job.Kind.SEAL)
         return State("Finishing", "", reason=seal.reason if seal else "", changes=True)
     if record.status == Record.Status.FAILED:
-        return State(_failed(latest), "bad", reason=record.status_reason, can_retry=True)
+        job = _stopped(latest)
+        return State(_failed(job), "bad", reason=record.status_reason, retries=job.pk if job else None)
     again = latest.get(Job.Kind.TRANSCRIBE)
     if again and again.status in WORKING:
         return _transcribing(again, now)
@@ -58,9 +64,14 @@ def state_of(record: Record, jobs: Iterable[Job], *, edited: bool, now: datetime
     if speakers and speakers.status not in (Job.Status.DONE, Job.Status.CANCELLED):
         return _speakers(speakers, edited=edited)
     if again and again.status == Job.Status.FAILED:
-        return State(_settled(edited), reason=f"Not transcribed again: {again.reason}", can_retry=True)
+        return State(_settled(edited), reason=f"Not transcribed again: {again.reason}", retries=again.pk)
     state = _ready(latest.get(Job.Kind.SECOND_PASS), edited=edited)
     return replace(state, reason=record.status_reason) if record.status_reason and not state.reason else state
+
+
+def retried_of(record: Record) -> int | None:
+    """The job that Retry starts over as the record stands now."""
+    return state_of(record, record.jobs.order_by("id"), edited=False, now=timezone.now()).retries
 
 
 def _coming(latest: dict[str, Job], now: datetime) -> State:
@@ -101,16 +112,21 @@ def _left(job: Job, now: datetime) -> str:
 
 def _speakers(job: Job, *, edited: bool) -> State:
     if job.status == Job.Status.FAILED:
-        return State(_settled(edited), reason=f"Speakers are not told apart: {job.reason}", can_retry=True)
+        return State(_settled(edited), reason=f"Speakers are not told apart: {job.reason}", retries=job.pk)
     percent = job.progress or None
     words = f"Telling speakers apart{f' {percent} %' if percent else ''}"
     return State(words, "", percent=percent, reason=job.reason, changes=True, can_cancel=True)
 
 
-def _failed(latest: dict[str, Job]) -> str:
+def _stopped(latest: dict[str, Job]) -> Job | None:
+    """What keeps a record from being ready."""
+    found = [latest[kind] for kind in (Job.Kind.TRANSCRIBE, Job.Kind.PREPARE, Job.Kind.SEAL) if kind in latest]
+    return next((job for job in found if job.status in (Job.Status.FAILED, Job.Status.CANCELLED)), None)
+
+
+def _failed(job: Job | None) -> str:
     """Where it stopped, in a few words."""
-    job = next((latest[kind] for kind in (Job.Kind.TRANSCRIBE, Job.Kind.PREPARE) if kind in latest), None)
-    if job is None:
+    if job is None or job.kind == Job.Kind.SEAL:
         return "Failed while saving"
     if job.status == Job.Status.CANCELLED:
         return f"Stopped at {job.progress} %" if job.progress else "Stopped"
@@ -128,7 +144,7 @@ def _ready(second: Job | None, *, edited: bool) -> State:
         return State("Waiting for the second pass", "", reason=second.reason, changes=True, can_cancel=True)
     ready = _settled(edited)
     if second and second.status == Job.Status.FAILED:
-        return State(ready, "done", reason=f"No second pass: {second.reason}", can_retry=True)
+        return State(ready, "done", reason=f"No second pass: {second.reason}", retries=second.pk)
     return State(ready)
 
 

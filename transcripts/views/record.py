@@ -205,7 +205,7 @@ def restoration(request: HttpRequest, record_id: uuid.UUID) -> HttpResponse:
 def retry(request: HttpRequest, record_id: uuid.UUID) -> HttpResponse:
     """Start over what failed."""
     found = record_of(request, record_id)
-    jobs.retry(record_id=found.pk)
+    jobs.retry(record_id=found.pk, job_id=wording.retried_of(found))
     if not request.headers.get("HX-Request"):
         return redirect("record", found.pk)
     if request.POST.get("as") == "card":

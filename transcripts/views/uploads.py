@@ -22,6 +22,7 @@ from transcripts.errors import Refused, UploadError
 from transcripts.files import asked, importing, queue
 from transcripts.hearing import again as hearing
 from transcripts.models import Upload
+from transcripts.shown import wording
 from transcripts.views.lookup import person, record_of
 
 SAMPLE = "two_cities.wav"
@@ -159,9 +160,9 @@ def dismissal(request: HttpRequest, upload_id: uuid.UUID) -> HttpResponse:
 def retry(request: HttpRequest, upload_id: uuid.UUID) -> HttpResponse:
     """Start over what failed, from here."""
     found = _own(request, upload_id)
-    if found.record_id is None:
+    if found.record is None:
         raise Http404
-    jobs.retry(record_id=found.record_id)
+    jobs.retry(record_id=found.record.pk, job_id=wording.retried_of(found.record))
     return _row(request, upload_id) if request.headers.get("HX-Request") else redirect("upload")
 
 

@@ -326,6 +326,15 @@ def test_an_end_closes_the_record_in_words(alice: User, status: int, message: st
     assert said(record) == ["Before.", "Late."]
 
 
+def test_an_end_that_is_told_late_takes_the_place_of_our_own_guess(alice: User) -> None:
+    record = stream(alice, "t1")
+    streams.end(job=record.jobs.get(), sentence=streams.UNKNOWN_END)
+    store(alice, envelope.stream_callback("t1", 14, "Stream stopped by user"))
+    applying.apply_waiting()
+    record.refresh_from_db()
+    assert (record.status, record.status_reason, record.jobs.get().status) == ("ready", "", "done")
+
+
 def test_a_task_that_failed_altogether_closes_the_record(alice: User) -> None:
     record = stream(alice, "t1")
     store(alice, envelope.failed_callback("t1", 402, "Insufficient balance"))
@@ -444,6 +453,17 @@ def test_an_outcome_after_its_job_was_given_up_is_taken_all_the_same(alice: User
     job.refresh_from_db()
     assert (job.status, job.record.status) == (Job.Status.DONE, Record.Status.READY)
     assert said(job.record) == ["Of the file."]
+
+
+def test_an_outcome_of_what_was_stopped_is_kept_and_not_called_applied(alice: User) -> None:
+    job = file_job(alice)
+    assert jobs.cancel(record_id=job.record_id)
+    store(alice, envelope.rows_callback("f1", ROWS, 2.0, "whisper-1"))
+    applying.apply_waiting()
+    row = Callback.objects.get()
+    assert (row.state, row.reason, row.job) == (State.UNCLAIMED, applying.NO_MORE, job)
+    assert applying.claim_all() == 0, "it is looked at again and again"
+    assert not job.record.versions.exists()
 
 
 def test_a_refusal_becomes_the_jobs_reason(alice: User) -> None:

@@ -28,8 +28,12 @@ UNHEARD = timedelta(seconds=20)
 """Stored for so long, a callback was not rung for, or nobody heard."""
 NO_TASK = "Nothing here has asked for this task yet. It is taken up when something does."
 NOT_YET = "The job that asked for this does not wait for it yet. It is taken up when it does."
+NO_MORE = "You stopped the job that asked for this. It is kept, and nothing was made of it."
 UNEXPECTED = "Something unexpected stopped this callback. It is kept; apply it again after an update."
 WRONG_KIND = "The job of this task waits for something else."
+
+_DEAF = (Job.Status.QUEUED, Job.Status.RUNNING, Job.Status.CANCELLED)
+"""A job that stands so is told nothing: not yet, or no more."""
 
 State = Callback.State
 Read = tuple[Callback, envelope.Callback]
@@ -57,7 +61,7 @@ def claim(*, owner_id: int, task_id: str) -> None:
 def claim_all() -> int:
     """Take up whatever found its job since. How many: the worker looks now and then, should `claim` have been lost."""
     asked = Job.objects.filter(record__owner_id=OuterRef("owner_id"), task_id=OuterRef("task_id"))
-    waiting = asked.exclude(status__in=[Job.Status.QUEUED, Job.Status.RUNNING])
+    waiting = asked.exclude(status__in=_DEAF)
     found = Callback.objects.filter(state=State.UNCLAIMED).exclude(task_id="").filter(Exists(waiting))
     return found.update(state=State.STORED, reason="")
 
@@ -103,7 +107,9 @@ def _apply(owner_id: int, task_id: str, told: Sequence[Read]) -> None:
         for reason, rows in _unreadable(fresh, job).items():
             _set(rows, State.UNREADABLE, reason, task_id, job)
         good = [(row, read) for row, read in fresh if not _refusal(read, job)]
-        if job is None or not _takes(job):
+        if job is not None and job.status == Job.Status.CANCELLED:
+            _set([row for row, _ in good], State.UNCLAIMED, NO_MORE, task_id, job)
+        elif job is None or not _takes(job):
             _set([row for row, _ in good], State.UNCLAIMED, NOT_YET if job else NO_TASK, task_id)
         elif good:
             _tell(job, good)
@@ -117,7 +123,7 @@ def _apply(owner_id: int, task_id: str, told: Sequence[Read]) -> None:
 
 def _takes(job: Job) -> bool:
     """Whether it can be told an outcome now, be it a second time."""
-    return job.status not in (Job.Status.QUEUED, Job.Status.RUNNING)
+    return job.status not in _DEAF
 
 
 def _tell(job: Job, told: Sequence[Read]) -> None:

@@ -23,8 +23,16 @@ from transcripts.models import Job, Record
 
 logger = logging.getLogger(__name__)
 
+LAST_WORDS = timedelta(minutes=2)
+"""So long after it was asked to stop a gateway may go without a word; then the stream is over all the same."""
+QUIET = timedelta(hours=12)
+"""A stream of which nothing at all is told for so long is over, or of no use: it costs, and shows Live for ever."""
 CALLBACK = "memweb_callback_url"
 """How the built-in gateway is told where this app is; a hosted one has its own setting for it."""
+ASKED = "stop_asked"
+"""Among a job's options: when its gateway was asked to stop."""
+UNTIL = "until"
+"""And when it is to be."""
 
 
 def start(*, user: User, address: str, provider: str, language: str = "", title: str = "", minutes: int = 0) -> Record:
@@ -44,7 +52,7 @@ def start(*, user: User, address: str, provider: str, language: str = "", title:
                 return streams.begin(
                     owner_id=user.pk, title=title or _name_of(address), provider=provider, language=language,
                     gateway=gateway.address, task_id=task_id,
-                    options={"address": _shown(address), "until": until, "provider": provider},
+                    options={"address": _shown(address), UNTIL: until, "provider": provider},
                 )  # fmt: skip
             except Exception:  # without a record nobody could stop it, and it costs
                 with suppress(upstream.UpstreamError):
@@ -55,7 +63,10 @@ def start(*, user: User, address: str, provider: str, language: str = "", title:
 
 
 def stop(*, record: Record) -> None:
-    """Ask the gateway to stop; its last callback closes the record. Raises LibraryError with a sentence."""
+    """Ask the gateway to stop; its last callback closes the record. Raises LibraryError with a sentence.
+
+    One that refuses has ended it: asked before, it has stopped.
+    """
     job = Job.objects.filter(record=record, kind=Job.Kind.STREAM, status=Job.Status.AWAITING).first()
     if job is None:
         return
@@ -68,32 +79,54 @@ def stop(*, record: Record) -> None:
         with Client(gateway) as client:
             client.stop_stream(job.task_id)
     except upstream.Refused:  # it has ended there, or was never known: nobody will call any more
-        _end(job, streams.UNKNOWN_END)
+        stopped = ASKED in job.options
+        streams.end(job=job, sentence="" if stopped else streams.UNKNOWN_END, well=stopped)
     except upstream.UpstreamError as error:
         raise Refused(error.sentence) from error
-
-
-def stop_due(*, now: datetime | None = None) -> int:
-    """Stop the streams whose time is over. How many."""
-    now, stopped = now or timezone.now(), 0
-    for job in Job.objects.filter(kind=Job.Kind.STREAM, status=Job.Status.AWAITING).select_related("record__owner"):
-        until = parse_datetime(str(job.options.get("until") or ""))
-        if until is not None and until <= now:
-            try:
-                stop(record=job.record)
-                stopped += 1
-            except LibraryError:
-                logger.warning("stream of record %s could not be stopped; tried again", job.record_id)
-    return stopped
+    else:
+        _note_asked(job)
 
 
 @transaction.atomic
-def _end(job: Job, sentence: str) -> None:
-    job.status, job.reason, job.ended_at = Job.Status.FAILED, sentence, timezone.now()
-    job.save(update_fields=["status", "reason", "ended_at"])
-    Record.objects.filter(pk=job.record_id, status=Record.Status.LIVE).update(
-        status=Record.Status.READY, status_reason=sentence, ended_at=timezone.now(), updated_at=timezone.now()
-    )
+def _note_asked(job: Job) -> None:
+    """The first time counts."""
+    row = Job.objects.select_for_update().get(pk=job.pk)
+    row.options = {ASKED: timezone.now().isoformat(), **row.options}
+    row.save(update_fields=["options"])
+
+
+def look_after(*, now: datetime | None = None) -> int:
+    """Stop the streams whose time is over, once; end those of which nothing is told any more. How many."""
+    now = now or timezone.now()
+    on_air = Job.objects.filter(kind=Job.Kind.STREAM, status=Job.Status.AWAITING).select_related("record__owner")
+    return sum(_look_after(job, now) for job in on_air)
+
+
+def _look_after(job: Job, now: datetime) -> bool:
+    heard = job.record.last_heard_at or job.record.started_at
+    told = _moment(job, ASKED)
+    if told is not None and now - max(told, heard) > LAST_WORDS:
+        streams.end(job=job, sentence=streams.UNTOLD_END, well=True)
+        return True
+    if now - heard > QUIET:
+        _stopped(job)  # it need not answer: that it is gone is the likeliest reason
+        streams.end(job=job, sentence=streams.QUIET_END.format(hours=QUIET // timedelta(hours=1)))
+        return True
+    until = _moment(job, UNTIL)
+    return told is None and until is not None and until <= now and _stopped(job)
+
+
+def _moment(job: Job, name: str) -> datetime | None:
+    return parse_datetime(str(job.options.get(name) or ""))
+
+
+def _stopped(job: Job) -> bool:
+    try:
+        stop(record=job.record)
+    except LibraryError:
+        logger.warning("stream of record %s could not be stopped; tried again", job.record_id)
+        return False
+    return True
 
 
 def _name_of(address: str) -> str:

@@ -27,7 +27,7 @@ from transcripts.models import Job, Record, Version
 FRESH = timedelta(seconds=10)
 """Words being said that nothing followed for so long are being said no more."""
 NEVER = timedelta(days=3650)
-"""A stream may go on for ever: no callback is ever overdue."""
+"""A stream may go on for ever: `streaming.look_after` says when silence is an end, and no callback is overdue."""
 _REMEMBERED = 8
 
 ENDS = {
@@ -36,6 +36,8 @@ ENDS = {
     StreamStatus.CAPACITY: "The gateway had no place left for this stream. Start it again later.",
     StreamStatus.BALANCE: "The gateway's account has no balance left. Add to it, then start the stream again.",
 }
+UNTOLD_END = "The gateway was asked to stop this stream and has told nothing since. What was said is kept."
+QUIET_END = "The gateway has told nothing of this stream for {hours} hours, so it was stopped. What was said is kept."
 UNKNOWN_END = "The stream ended, and the gateway did not say why. What was said is kept."
 
 
@@ -184,13 +186,25 @@ def _close(job: Job, read: StreamMessage | envelope.TaskFailed) -> None:
     sentence = ENDS[StreamStatus(status)] if known else UNKNOWN_END
     if sentence and read.message:
         sentence = f"{sentence} It says: {read.message}"
-    well = status == StreamStatus.STOPPED
-    job.status, job.reason, job.ended_at = (
-        (Job.Status.DONE if well else Job.Status.FAILED),
-        sentence[:500],
-        timezone.now(),
-    )
+    _end(job, Job.Status.DONE if status == StreamStatus.STOPPED else Job.Status.FAILED, sentence)
+
+
+@transaction.atomic
+def end(*, job: Job, sentence: str, well: bool = False) -> None:
+    """The stream is over and its gateway does not say so. What it says of that later takes the sentence's place."""
+    Record.objects.select_for_update(of=("self",)).get(pk=job.record_id)
+    waiting = Job.objects.select_for_update().filter(pk=job.pk, status=Job.Status.AWAITING).first()
+    if waiting is not None:
+        _end(waiting, Job.Status.DONE if well else Job.Status.FAILED, sentence)
+
+
+def _end(job: Job, status: Job.Status, sentence: str) -> None:
+    """An end that was told before is told anew: the first may have been our own guess."""
+    now, former = timezone.now(), job.reason
+    job.status, job.reason, job.ended_at = status, sentence[:500], now
     job.save(update_fields=["status", "reason", "ended_at"])
-    Record.objects.filter(pk=job.record_id, status=Record.Status.LIVE).update(
-        status=Record.Status.READY, status_reason=sentence[:500], ended_at=timezone.now(), updated_at=timezone.now()
+    record = Record.objects.filter(pk=job.record_id)
+    record.filter(status=Record.Status.READY, status_reason=former).update(status_reason=job.reason, updated_at=now)
+    record.filter(status=Record.Status.LIVE).update(
+        status=Record.Status.READY, status_reason=job.reason, ended_at=now, updated_at=now
     )

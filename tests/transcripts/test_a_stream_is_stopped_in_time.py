@@ -9,13 +9,16 @@ from unittest.mock import Mock
 
 import pytest
 from django.db import OperationalError
+from django.test import Client
 from django.utils import timezone
+from django.utils.dateparse import parse_datetime
 
 from memweb.accounts.models import User
 from tests.gateway_stand_in import Fault, StandIn
 from transcripts import streaming, streams
 from transcripts.errors import Refused
 from transcripts.models import Job, Record
+from transcripts.shown import wording
 
 pytestmark = pytest.mark.django_db(transaction=True)
 ADDRESS = "rtsp://someone:secret@camera.example/1"
@@ -34,8 +37,8 @@ def begun(user: User, minutes: int = 0) -> Record:
 
 def test_a_stream_whose_time_is_over_is_stopped_and_no_other(hosted: StandIn, alice: User) -> None:
     short, long, endless = (begun(alice, minutes).jobs.get().task_id for minutes in (30, 60, 0))
-    assert streaming.stop_due() == 0
-    assert streaming.stop_due(now=timezone.now() + timedelta(minutes=31)) == 1
+    assert streaming.look_after() == 0
+    assert streaming.look_after(now=timezone.now() + timedelta(minutes=31)) == 1
     assert set(hosted.streams) == {long, endless}
     assert short not in hosted.streams
 
@@ -44,8 +47,8 @@ def test_a_gateway_that_does_not_answer_is_asked_again(hosted: StandIn, alice: U
     begun(alice, minutes=1)
     later = timezone.now() + timedelta(minutes=2)
     hosted.faults.append(Fault("/audio-stream/stop", 503, "busy"))
-    assert streaming.stop_due(now=later) == 0
-    assert streaming.stop_due(now=later) == 1
+    assert streaming.look_after(now=later) == 0
+    assert streaming.look_after(now=later) == 1
     assert not hosted.streams
 
 
@@ -73,3 +76,73 @@ def test_a_stream_of_another_gateway_is_not_taken_for_ended(hosted: StandIn, ali
 
 def test_what_is_kept_of_its_address_has_no_password(hosted: StandIn, alice: User) -> None:
     assert begun(alice, minutes=5).jobs.get().options["address"] == "rtsp://camera.example/1"
+
+
+def test_a_stream_that_was_asked_to_stop_is_not_asked_again_and_ends_though_nobody_says_so(
+    hosted: StandIn, alice: User
+) -> None:
+    """The gateway stopped it, and its last callback was lost on the way."""
+    record = begun(alice, minutes=1)
+    now = timezone.now()
+    assert streaming.look_after(now=now + timedelta(minutes=2)) == 1
+    asked = len(hosted.asked)
+    assert streaming.look_after(now=now + timedelta(minutes=1, seconds=59)) == 0
+    assert len(hosted.asked) == asked
+    record.refresh_from_db()
+    assert record.status == Record.Status.LIVE
+    assert streaming.look_after(now=now + timedelta(minutes=3)) == 1
+    record.refresh_from_db()
+    assert (record.status, record.status_reason) == (Record.Status.READY, streams.UNTOLD_END)
+    assert Job.objects.get().status == Job.Status.DONE
+
+
+def test_words_that_follow_a_stop_are_waited_for(hosted: StandIn, alice: User) -> None:
+    record = begun(alice)
+    streaming.stop(record=record)
+    later = timezone.now() + timedelta(minutes=3)
+    Record.objects.update(last_heard_at=later - timedelta(minutes=1))
+    assert streaming.look_after(now=later) == 0
+    record.refresh_from_db()
+    assert record.status == Record.Status.LIVE
+
+
+def test_a_refusal_of_a_second_stop_is_a_stop(hosted: StandIn, alice: User) -> None:
+    record = begun(alice)
+    streaming.stop(record=record)
+    streaming.stop(record=record)
+    record.refresh_from_db()
+    assert (record.status, record.status_reason) == (Record.Status.READY, "")
+    assert Job.objects.get().status == Job.Status.DONE
+    other = begun(alice)
+    hosted.streams.clear()
+    streaming.stop(record=other)
+    other.refresh_from_db()
+    assert other.status_reason == streams.UNKNOWN_END
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_a_stream_nobody_tells_anything_of_ends_in_words(hosted: StandIn, alice: User, is_there: bool) -> None:
+    record = begun(alice)
+    if not is_there:
+        hosted.faults.append(Fault("/audio-stream/stop", 0))
+    assert streaming.look_after(now=timezone.now() + timedelta(hours=11)) == 0
+    assert streaming.look_after(now=timezone.now() + timedelta(hours=13)) == 1
+    record.refresh_from_db()
+    assert record.status == Record.Status.READY
+    assert record.status_reason.startswith("The gateway has told nothing of this stream for 12 hours")
+    assert bool(hosted.streams) is not is_there
+
+
+def test_the_page_says_when_a_stream_stops_and_that_it_was_asked_to(
+    hosted: StandIn, alice: User, client: Client
+) -> None:
+    record = begun(alice, minutes=30)
+    client.force_login(alice)
+    until = parse_datetime(record.jobs.get().options["until"])
+    assert until is not None
+    page = client.get("/streams/air/").content.decode()
+    assert f'stops <span class="num">{wording.moment(until)}</span>' in page
+    assert 'aria-label="Stop camera.example/1"' in page
+    assert 'aria-label="open camera.example/1 in the library"' in page
+    streaming.stop(record=record)
+    assert "asked to stop, the last words follow" in client.get("/streams/air/").content.decode()

@@ -13,6 +13,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.dateparse import parse_datetime
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from memweb.accounts.choices import DETECT, LANGUAGES, PROVIDERS
@@ -121,9 +122,16 @@ def _shown(record: Record) -> dict[str, object]:
     return {
         "record": record, "title": wording.title_of(record), "address": options.get("address", ""),
         "clock": wording.clock(record.duration_ms), "words": words, "silent": _silent_for(record),
-        "provider": dict(listeners(puller)).get(record.provider, record.provider), "until": options.get("until", ""),
+        "provider": dict(listeners(puller)).get(record.provider, record.provider),
+        "until": _until(options), "is_stopping": streaming.ASKED in options,
         "cost": _cost(record), "url": reverse("record", args=[record.pk]),
     }  # fmt: skip
+
+
+def _until(options: dict[str, str]) -> str:
+    """When it stops by itself; empty where it does not."""
+    until = parse_datetime(options.get(streaming.UNTIL) or "")
+    return wording.moment(until) if until else ""
 
 
 def _silent_for(record: Record) -> str:

@@ -102,10 +102,10 @@ def _reap(ended: threading.Event) -> None:
 
 
 def _stop_streams(ended: threading.Event) -> None:
-    """Stop the streams whose time is over. It asks gateways, so it has a thread of its own."""
+    """Stop the streams whose time is over, end those that went silent. It asks gateways: it has a thread of its own."""
     while not ended.is_set():
         try:
-            streaming.stop_due()
+            streaming.look_after()
         except DatabaseError:
             logger.exception("Streams to be stopped could not be looked for; tried again in %.0f s", STREAMS_S)
         connection.close()

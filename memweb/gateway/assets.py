@@ -21,6 +21,7 @@ from django.db import transaction
 from django.db.models import Sum
 from django.utils import timezone
 
+from memweb.gateway import kept
 from memweb.gateway.models import Account, Asset
 from memweb.media import decode
 from memweb.media.errors import NotMedia
@@ -75,10 +76,15 @@ def of_token(token: str, asset_id: str) -> Asset | None:
 
 
 def room(account_id: int) -> int:
-    """How many bytes more this account may bring, and in one file."""
+    """How many bytes more this account may bring, and in one file. What it keeps at a provider's own address counts."""
     used = Asset.objects.filter(account_id=account_id).aggregate(used=Sum("size"))["used"] or 0
-    left = int(settings.ASSET_QUOTA_GB * 1_000_000_000) - used
-    return max(0, min(left, settings.MAX_UPLOAD_MB * 1_000_000))
+    left = int(settings.ASSET_QUOTA_GB * 1_000_000_000) - used - kept.size_of(account_id)
+    return max(0, min(left, largest()))
+
+
+def largest() -> int:
+    """Bytes a file may have, whoever brings it."""
+    return int(settings.MAX_UPLOAD_MB * 1_000_000)
 
 
 class Incoming:

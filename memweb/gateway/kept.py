@@ -16,7 +16,6 @@ from memweb.gateway.doors import Refused
 from memweb.gateway.guard import TooMuch
 
 KEPT_S = 24 * 3600
-MOST_BYTES = 2 << 30
 MOST_FILES = 200
 """Of one account at once."""
 PIECE = 1 << 20
@@ -24,8 +23,11 @@ _ID = re.compile(r"[0-9a-f]{32}")
 _ADDRESS = re.compile(r"https?://[\w.:\[\]-]{1,260}/v2/upload/([0-9a-f]{32})", re.ASCII)
 
 
-def keep(account_id: int, read: Callable[[int], bytes]) -> str:
-    """Write everything `read` gives to disk, piece by piece; the name it is kept by. Raises TooMuch, Refused."""
+def keep(account_id: int, read: Callable[[int], bytes], most: int) -> str:
+    """Write everything `read` gives to disk, piece by piece and up to `most` bytes; the name it is kept by.
+
+    Raises TooMuch, Refused.
+    """
     folder = _folder(account_id)
     folder.mkdir(parents=True, exist_ok=True)
     if sum(1 for _ in folder.iterdir()) >= MOST_FILES:
@@ -34,7 +36,7 @@ def keep(account_id: int, read: Callable[[int], bytes]) -> str:
     draft = folder / f"{id}.part"
     try:
         with draft.open("wb") as file:
-            for piece in _limited(read):
+            for piece in _limited(read, most):
                 file.write(piece)
             if not file.tell():
                 raise Refused(400, "The body is empty: send the file itself.")
@@ -44,12 +46,12 @@ def keep(account_id: int, read: Callable[[int], bytes]) -> str:
     return id
 
 
-def _limited(read: Callable[[int], bytes]) -> Iterator[bytes]:
+def _limited(read: Callable[[int], bytes], most: int) -> Iterator[bytes]:
     size = 0
     while piece := read(PIECE):
         size += len(piece)
-        if size > MOST_BYTES:
-            raise TooMuch(f"The file is larger than {MOST_BYTES >> 30} GB.")
+        if size > most:
+            raise TooMuch(f"The file is larger than this account may bring now ({most / 1_000_000:.0f} MB).")
         yield piece
 
 
@@ -65,6 +67,15 @@ def find(account_id: int, id: str) -> Path:
     if not _ID.fullmatch(id) or not path.is_file():
         raise Refused(400, "There is no such upload, or it is older than a day. Upload the file again.")
     return path
+
+
+def size_of(account_id: int) -> int:
+    """Bytes kept for this account, and of what is on its way."""
+    size = 0
+    for path in _folder(account_id).glob("*"):
+        with suppress(FileNotFoundError):
+            size += path.stat().st_size
+    return size
 
 
 def sweep() -> None:

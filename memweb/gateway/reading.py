@@ -13,7 +13,7 @@ import httpx
 from django.http import HttpRequest
 
 from memweb.engines.errors import EngineError
-from memweb.gateway import guard, ledger, recognise
+from memweb.gateway import assets, guard, ledger, recognise
 from memweb.gateway import kept as uploads
 from memweb.gateway.doors import Refused
 from memweb.gateway.guard import Forbidden, TooMuch
@@ -55,13 +55,15 @@ class Sound:
 
 
 def uploaded(request: HttpRequest, field: str) -> Sound:
-    """The file of a multipart form. Raises RefusedParameter."""
+    """The file of a multipart form. Raises RefusedParameter, TooMuch."""
     files = request.FILES.getlist(field)
     if len(files) != 1 or len(request.FILES) != 1:
         raise RefusedParameter(field, f"Send one file, as {field}.")
     given = files[0]
     if not given.size:
         raise RefusedParameter(field, f"The file in {field} is empty.")
+    if given.size > assets.largest():
+        raise TooMuch(f"The file is larger than {assets.largest() / 1_000_000:.0f} MB.")
     on_disk = getattr(given, "temporary_file_path", None)
     if on_disk is not None:
         return Sound(Path(on_disk()), given.name or field)

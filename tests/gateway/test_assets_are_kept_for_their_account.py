@@ -18,6 +18,7 @@ from django.utils import timezone
 
 from memweb.accounts.models import User
 from memweb.gateway import assets, keys
+from memweb.gateway.api import assets as api_assets
 from memweb.gateway.models import Account, Asset
 from tests.gateway import media
 from tests.gateway.test_the_api_refuses_in_its_envelope import AT, refused
@@ -325,6 +326,31 @@ def test_bytes_above_the_quota_fail_with_their_reason(client: Client, expected: 
     settings.ASSET_QUOTA_GB = 1e-6
     refused(Client().put(expected["path"], SOUND, "audio/wav"), 413)
     assert status(client, expected["asset_id"])[0] == "FAILED"
+
+
+class Gone:
+    """A body whose sender hangs up."""
+
+    def read(self, *size: int) -> bytes:
+        raise OSError("gone")
+
+    readline = read
+
+
+@pytest.mark.parametrize("sent", [
+    {"data": b"nothing of a form", "content_type": "multipart/form-data"},
+    {"data": b"--B\r\nContent-Disposition: form-data; name=a\r\n\r\n" + b"x" * 3_000_000 + b"\r\n--B--\r\n",
+     "content_type": "multipart/form-data; boundary=B"},
+    {"data": b"x", "content_type": "multipart/form-data; boundary=B", "wsgi.input": Gone()},
+])  # fmt: skip
+def test_an_asset_whose_form_is_broken_has_failed_and_may_be_brought_again(
+    client: Client, expected: dict[str, Any], sent: dict[str, Any], folder: Path
+) -> None:
+    answer = Client().post(expected["path"], **sent)
+    assert answer.status_code in (400, 413), answer.content
+    assert status(client, expected["asset_id"]) == ("FAILED", api_assets.BROKEN)
+    assert kept(folder) == []
+    assert data(Client().put(expected["path"], SOUND, "audio/wav"))["asset_id"] == expected["asset_id"]
 
 
 def test_a_url_that_was_not_signed_opens_nothing(

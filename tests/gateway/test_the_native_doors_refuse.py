@@ -313,16 +313,28 @@ def test_speech_to_text_refuses_in_its_envelope(body: dict[str, Any], said: str,
     assert said in message(answer)
 
 
-def test_bodies_that_are_too_large_are_refused(
-    alice: Caller, monkeypatch: pytest.MonkeyPatch, settings: Settings, folder: Path
-) -> None:
+def test_bodies_that_are_too_large_are_refused(alice: Caller, settings: Settings, folder: Path) -> None:
     assert alice("POST", "/v2/transcript", {"audio_url": "x" * 300_000}).status_code == 413
-    monkeypatch.setattr(kept, "MOST_BYTES", 1000)
+    settings.MAX_UPLOAD_MB = 0.001
     assert alice("POST", "/v2/upload", NOISE).status_code == 413
+    assert alice.form("/v1/audio/transcriptions", model="whisper-1", file=sound()).status_code == 413
+    assert alice.form("/v1/speech-to-text", model_id="scribe_v1", file=sound()).status_code == 413
     assert list(folder.glob("kept/*/*")) == []
     settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 100
     assert alice("POST", "/v2/transcript", {"audio_url": "x" * 300}).status_code == 413
     assert alice.form("/v1/audio/transcriptions", model="m" * 300).status_code in (400, 413)
+
+
+def test_what_is_kept_at_a_providers_own_address_is_within_the_accounts_quota(
+    alice: Caller, bob: Caller, account: Account, settings: Settings
+) -> None:
+    settings.ASSET_QUOTA_GB = (len(NOISE) + 1000) / 1e9
+    WebhookEndpoint.objects.create(account=account, url="https://example.org/all", secret="whsec_eA==")
+    assert alice("POST", "/v2/upload", NOISE).status_code == 200
+    assert alice("POST", "/v2/upload", NOISE).status_code == 413
+    assert alice.form("/v1/speech-to-text", file=sound(), webhook="true").status_code == 413
+    assert alice.form("/serve/api/v2/upload", file=sound()).status_code == 413, "assets share it"
+    assert bob("POST", "/v2/upload", NOISE).status_code == 200
 
 
 def test_an_empty_upload_and_one_too_many_are_refused(alice: Caller, monkeypatch: pytest.MonkeyPatch) -> None:

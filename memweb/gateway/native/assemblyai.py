@@ -12,7 +12,7 @@ from typing import Any
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
-from memweb.gateway import guard, kept, ledger, transcribing
+from memweb.gateway import assets, guard, kept, ledger, transcribing
 from memweb.gateway.deeds import assemblyai_request
 from memweb.gateway.doors import ASSEMBLYAI, Refused
 from memweb.gateway.keys import Caller
@@ -37,7 +37,7 @@ def _upload(request: HttpRequest, caller: Caller, **captured: str) -> HttpRespon
         return _answered(
             rest.passed(upstream, "POST", "/v2/upload", body=pieces, content_type="application/octet-stream")
         )
-    id = kept.keep(caller.account_id, request.read)
+    id = kept.keep(caller.account_id, request.read, assets.room(caller.account_id))
     return JsonResponse({"upload_url": request.build_absolute_uri(f"/v2/upload/{id}")})
 
 

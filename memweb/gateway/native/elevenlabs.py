@@ -17,7 +17,7 @@ from django.core.files.uploadhandler import FileUploadHandler
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.multipartparser import MultiPartParser
 
-from memweb.gateway import guard, kept, ledger, outbox, reading, tokens, transcribing
+from memweb.gateway import assets, guard, kept, ledger, outbox, reading, tokens, transcribing
 from memweb.gateway.deeds import ELEVENLABS_OWN
 from memweb.gateway.doors import ELEVENLABS, Refused
 from memweb.gateway.keys import Caller
@@ -104,7 +104,7 @@ def _later(
     upload = ""
     if not url:
         with reading.uploaded(request, "file") as sound, sound.path.open("rb") as file:
-            upload = kept.keep(caller.account_id, file.read)
+            upload = kept.keep(caller.account_id, file.read, assets.room(caller.account_id))
     asked = {name: values for name, values in form.items() if values not in ([""], ["null"])}
     asked.pop("webhook_metadata", None)  # of several values, only the one that was looked at is kept
     if metadata is not None:

@@ -19,11 +19,13 @@ from memweb.gateway.api.door import caller_of
 from memweb.gateway.api.shapes import FAILURES, Answer, AssetPath, Failure, Shape
 from memweb.gateway.doors import Refused
 from memweb.gateway.models import Asset
+from memweb.media.errors import NotMedia
 from memweb.speech import envelope
 
 router = Router(tags=["assets"])
 BUCKET = "memweb"
 NOT_FOUND = "Asset not found"
+BROKEN = "The bytes broke off, or the form that they came in cannot be read. Bring the file again."
 _SLACK = 1 << 20
 """What a multipart body may be longer than its file."""
 _PIECE = 1 << 16
@@ -245,8 +247,11 @@ def _fulfil(request: HttpRequest, asset_id: str, token: str) -> dict[str, Any]:
             assets.fulfil(asset=asset, incoming=incoming)
     except assets.Taken:
         raise Refused(409, "This asset has its file already.") from None
-    except (Refused, assets.TooLarge) as error:
-        assets.broke_off(asset=asset, reason=str(error))
+    except NotMedia:
+        raise  # the asset says why already
+    except Exception as error:
+        reason = str(error) if isinstance(error, (Refused, assets.TooLarge)) else BROKEN
+        assets.broke_off(asset=asset, reason=reason)
         raise
     return envelope.success({"asset_id": asset.asset_id})
 

@@ -18,7 +18,7 @@ from memweb.gateway import kept as uploads
 from memweb.gateway.doors import Refused
 from memweb.gateway.guard import Forbidden, TooMuch
 from memweb.gateway.models import LedgerEntry
-from memweb.gateway.waiting import Room, room
+from memweb.gateway.waiting import Room, fetching, room
 from memweb.media import decode
 from memweb.media.errors import NotMedia
 from memweb.speech.dialects import RefusedParameter
@@ -90,6 +90,12 @@ def fetched(url: str, beat: Callable[[], None] = lambda: None) -> Sound:
         raise
     kept.flush()
     return Sound(Path(kept.name), "audio", temporary=kept)
+
+
+def fetched_now(account_id: int, url: str) -> Sound:
+    """The same for a client that waits. Raises Refused(429) where too many wait for theirs."""
+    with fetching.served(account_id):
+        return fetched(url)
 
 
 def kept(account_id: int, id: str) -> Sound:

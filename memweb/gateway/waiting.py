@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -35,4 +36,30 @@ class Room:
             self._seats.release()
 
 
+class Fetching:
+    """URLs fetched while their clients wait, in one process: each holds a thread for as long as its source likes."""
+
+    def __init__(self, of_all: int = 4, of_one: int = 2) -> None:
+        self._of_all, self._of_one = of_all, of_one
+        self._lock = threading.Lock()
+        self._fetched: Counter[int] = Counter()
+
+    @contextmanager
+    def served(self, account_id: int) -> Iterator[None]:
+        """Raises Refused(429) where this account, or all together, have as many on their way as may be."""
+        with self._lock:
+            if self._fetched[account_id] >= self._of_one or self._fetched.total() >= self._of_all:
+                raise Refused(
+                    429, "Too many URLs are being fetched at this moment. Try again, or ask asynchronously.", AGAIN_S
+                )
+            self._fetched[account_id] += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._fetched[account_id] -= 1
+                self._fetched += Counter()  # those who have none are forgotten
+
+
 room = Room()
+fetching = Fetching()

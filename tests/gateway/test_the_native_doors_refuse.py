@@ -4,7 +4,9 @@ nothing half-written."""
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -18,9 +20,11 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from memweb.accounts.models import User
-from memweb.gateway import kept, keys, ledger, tokens, transcribing
+from memweb.gateway import kept, keys, ledger, reading, tokens, transcribing
+from memweb.gateway.doors import Refused
 from memweb.gateway.guesses import Guesses
 from memweb.gateway.models import Account, LedgerEntry, Transcription, WebhookEndpoint
+from memweb.gateway.waiting import Fetching
 
 pytestmark = pytest.mark.django_db
 
@@ -335,6 +339,48 @@ def test_what_is_kept_at_a_providers_own_address_is_within_the_accounts_quota(
     assert alice.form("/v1/speech-to-text", file=sound(), webhook="true").status_code == 413
     assert alice.form("/serve/api/v2/upload", file=sound()).status_code == 413, "assets share it"
     assert bob("POST", "/v2/upload", NOISE).status_code == 200
+
+
+def test_urls_that_are_slow_to_come_leave_threads_to_others(alice: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each holds one of the few threads that all requests share: two of an account, four of all."""
+    sources, told = [threading.Event() for _ in range(8)], iter(range(8))
+    begun = threading.Semaphore(0)
+
+    def fetch(url: str, *rest: Any, **options: Any) -> None:
+        mine = sources[next(told)]
+        begun.release()
+        assert mine.wait(20)
+
+    monkeypatch.setattr("memweb.gateway.reading.guard.fetch", fetch)
+    monkeypatch.setattr("memweb.gateway.reading.fetching", Fetching())
+
+    def read(account_id: int) -> None:
+        reading.fetched_now(account_id, "https://example.org/a").__exit__(None, None, None)
+
+    own = Account.objects.get(user__username="alice").pk
+    with ThreadPoolExecutor(4) as threads:
+        try:
+            first = threads.submit(read, own)
+            threads.submit(read, own)
+            assert all(begun.acquire(timeout=20) for _ in range(2))
+            for answer in (
+                alice("POST", STT, {"url": "https://example.org/a"}),
+                alice.form("/v1/speech-to-text", model_id="scribe_v1", source_url="https://example.org/a"),
+            ):
+                assert (answer.status_code, answer["Retry-After"]) == (429, "15"), answer.content
+                assert "Too many URLs" in message(answer)
+            others = [threads.submit(read, -1) for _ in range(2)]
+            assert all(begun.acquire(timeout=20) for _ in range(2))
+            with pytest.raises(Refused, match="Too many URLs"):
+                read(-2)
+            sources[0].set()
+            first.result(20)
+            threads.submit(read, -2)
+            assert begun.acquire(timeout=20), "a place is free again"
+        finally:
+            for source in sources:
+                source.set()
+    assert all(other.exception() is None for other in others)
 
 
 def test_an_empty_upload_and_one_too_many_are_refused(alice: Caller, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -133,7 +133,7 @@ def _read(job: reading.Job, where: Where) -> Recognised:
 def _opened(account_id: int, where: Where) -> reading.Sound:
     """The file to be read: the account's own asset, or what is behind the URL."""
     if where.url:
-        return reading.fetched(where.url)
+        return reading.fetched_now(account_id, where.url)
     asset = assets.find(account_id=account_id, asset_id=where.asset_id)
     if asset is None or asset.status != Asset.Status.SUCCESS:
         raise Refused(400, UNKNOWN)

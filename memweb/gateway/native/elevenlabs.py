@@ -50,7 +50,7 @@ def _convert(request: HttpRequest, caller: Caller, **captured: str) -> HttpRespo
     if webhook:
         return _later(request, caller, form, url, metadata)
     job = reading.Job(caller.account_id, PROVIDER, str(uuid.uuid4()), asked.order)
-    with reading.fetched(url) if url else reading.uploaded(request, "file") as sound:
+    with reading.fetched_now(caller.account_id, url) if url else reading.uploaded(request, "file") as sound:
         found = job.now(sound)
     result = scribe.result(asked, found, job.session)
     job.charge(found)

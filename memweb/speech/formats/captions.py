@@ -51,6 +51,8 @@ class _Token:
     columns: int
     spaced: bool = True
     """True where a space stands before it."""
+    is_name: bool = False
+    """Of the speaker's name, not of what is said."""
 
 
 def cues(transcript: Transcript, options: Options, *, labelled: bool = False) -> list[Cue]:
@@ -67,31 +69,72 @@ def flow(segments: Iterable[Segment], options: Options, *, labelled: bool = Fals
 
 
 def _ordered(segments: Iterable[Segment], options: Options, *, labelled: bool) -> Iterator[Cue]:
-    waiting: list[tuple[int, int, Cue]] = []
-    before, count = "", 0
+    waiting = _Waiting(options.captions, labelled=labelled)
     for segment in segments:
-        while waiting and waiting[0][0] <= segment.start_ms:
-            yield heapq.heappop(waiting)[2]
-        speaker = options.speaker(segment.speaker)
-        label = f"{speaker}:" if labelled and speaker and speaker != before else ""
-        for cue in _cut(_tokens(segment, label, options.captions), speaker, options.captions):
-            count += 1  # keeps the order of cues that begin together
-            heapq.heappush(waiting, (cue.start_ms, count, cue))
-        before = speaker
-    while waiting:
-        yield heapq.heappop(waiting)[2]
+        yield from waiting.until(segment.start_ms)
+        waiting.add(segment, options.speaker(segment.speaker))
+    yield from waiting.until(None)
 
 
-def _cut(tokens: Iterator[_Token], speaker: str, rules: CaptionRules) -> Iterator[Cue]:
+class _Waiting:
+    """Pieces of what is said, each to be a cue, given out in order of time.
+
+    A segment is cut with room for its speaker's name where another spoke in the segment before. Where people speak at
+    once that may prove wrong: then its cue gets the name, or is rid of it, when it is known which one comes before.
+    """
+
+    def __init__(self, rules: CaptionRules, *, labelled: bool) -> None:
+        self._rules = rules
+        self._labelled = labelled
+        self._pieces: list[tuple[int, int, list[_Token], str]] = []
+        self._count = 0  # keeps the order of pieces that begin together
+        self._latest = self._shown = ""  # who spoke in the last segment, and in the last cue
+
+    def add(self, segment: Segment, speaker: str) -> None:
+        tokens = list(_tokens(segment, self._rules))
+        if self._labelled and speaker != self._latest:
+            tokens = self._named(tokens, speaker)
+        self._latest = speaker
+        self._cut(tokens, speaker)
+
+    def until(self, moment_ms: int | None) -> Iterator[Cue]:
+        """Cues of the pieces that begin by then, or of all."""
+        while self._pieces and (moment_ms is None or self._pieces[0][0] <= moment_ms):
+            _, _, tokens, speaker = heapq.heappop(self._pieces)
+            changes = self._labelled and speaker != self._shown
+            if changes and not tokens[0].is_name:
+                tokens, *rest = _cut(self._named(tokens, speaker), self._rules)
+                self._cut([token for piece in rest for token in piece], speaker)
+            elif not changes:
+                tokens = [token for token in tokens if not token.is_name]
+            if tokens:
+                self._shown = speaker
+                yield _cue(tokens, speaker, self._rules)
+
+    def _named(self, tokens: list[_Token], speaker: str) -> list[_Token]:
+        if not speaker or not tokens:
+            return tokens
+        start = tokens[0].start_ms
+        parts = [Timed(part, start, start) for part in f"{speaker}:".split()]
+        name = [token for part in parts for token in _divided(part, self._rules.line_columns)]
+        return [*(replace(token, is_name=True) for token in name), *tokens]
+
+    def _cut(self, tokens: list[_Token], speaker: str) -> None:
+        for piece in _cut(tokens, self._rules):
+            self._count += 1
+            heapq.heappush(self._pieces, (piece[0].start_ms, self._count, piece, speaker))
+
+
+def _cut(tokens: Iterable[_Token], rules: CaptionRules) -> Iterator[list[_Token]]:
     filling = _Filling(rules)
     for token in tokens:
         if filling.tokens and token.start_ms - filling.tokens[-1].end_ms >= rules.pause_ms:
-            yield _cue(filling.take(len(filling.tokens)), speaker, rules)
+            yield filling.take(len(filling.tokens))
         while filling.tokens and not filling.fits(token):
-            yield _cue(filling.take(_kept(filling.tokens)), speaker, rules)
+            yield filling.take(_kept(filling.tokens))
         filling.add(token)
     if filling.tokens:
-        yield _cue(filling.tokens, speaker, rules)
+        yield filling.tokens
 
 
 class _Filling:
@@ -181,15 +224,10 @@ def _wrapped(tokens: list[_Token], columns: int) -> list[_Line]:
     return lines
 
 
-def _tokens(segment: Segment, label: str, rules: CaptionRules) -> Iterator[_Token]:
-    """The label, then the segment's words."""
-    words = timed(segment)
-    if not words:
-        return
-    latest = words[0].start_ms
-    for part in label.split():
-        yield from _divided(Timed(part, latest, latest), rules.line_columns)
-    for word in words:
+def _tokens(segment: Segment, rules: CaptionRules) -> Iterator[_Token]:
+    """The segment's words."""
+    latest = 0
+    for word in timed(segment):
         latest = max(latest, word.start_ms)  # words never go back in time, whatever a provider says
         moved = replace(word, start_ms=latest, end_ms=max(latest, word.end_ms))
         yield from _divided(moved, rules.line_columns)

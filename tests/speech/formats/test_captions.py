@@ -139,6 +139,25 @@ def test_a_character_wider_than_the_line_is_still_shown():
     assert [lines for _, _, lines in made(Segment("1", 0, 900, "日本"), line_columns=1, lines=1)] == ["日", "本"]
 
 
+@given(transcripts(), rules)
+def test_a_name_stands_exactly_where_the_cue_before_is_anothers(transcript, chosen):
+    """Also where people speak at once, and whatever the lines have room for."""
+    options = Options(captions=chosen, names={one.speaker: f"☛{at}" for at, one in enumerate(transcript.segments)})
+    shown = ""
+    for cue in cues(transcript, options, labelled=True):
+        assert ("☛" in "".join(cue.lines)) == (cue.speaker not in ("", shown))
+        assert len(cue.lines) <= chosen.lines
+        shown = cue.speaker
+
+
+def test_who_interrupts_gets_the_name_and_so_does_who_goes_on():
+    long = spoken("1", 0, "First I thought of this. " * 8, pace=200, speaker="A")
+    said = cues(Transcript((long, Segment("2", 2_000, 2_500, "No.", speaker="B"))), Options(), labelled=True)
+    assert [cue.speaker for cue in said[:3]] == ["A", "B", "A"]
+    assert [cue.lines[0].split()[0] for cue in said[:3]] == ["A:", "B:", "A:"]
+    assert not any(":" in line for cue in said[3:] for line in cue.lines)
+
+
 def test_names_are_written_where_speakers_change_and_only_if_wanted():
     names = {"A": "Anna", "B": "Bo"}
     labelled = [cue.lines[0] for cue in cues(TALK, Options(names=names), labelled=True)]

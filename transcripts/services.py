@@ -308,7 +308,7 @@ def add_version(
     )
     rows = []
     for order, segment in enumerate(segments):
-        row = Segment(version=version, key=segment.key, order=order)
+        row = Segment(version=version, key=segment.key, order=order, opens=segment.opens)
         _fill(row, segment, record_id)
         rows.append(row)
     Segment.objects.bulk_create(rows, batch_size=500)

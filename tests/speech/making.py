@@ -73,6 +73,7 @@ def segments(
         speaker=labels,
         channel=st.none() | st.integers(0, 3),
         language=languages,
+        opens=st.none() | st.booleans(),
     )
 
 
@@ -116,6 +117,7 @@ def transcripts(draw: st.DrawFn, texts: st.SearchStrategy[str] = said) -> Transc
                 base.speaker,
                 base.channel,
                 base.language,
+                base.opens,
             )
         )
     return Transcript(tuple(made), draw(languages), draw(st.none() | st.integers(0, 10**9)))

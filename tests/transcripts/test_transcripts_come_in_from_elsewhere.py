@@ -92,6 +92,19 @@ def test_marks_come_back_with_our_own_json(alice: User) -> None:
     assert marks_of(record) == marks_of(again)
 
 
+def test_paragraphs_that_a_person_made_come_back_with_our_own_json(alice: User) -> None:
+    record = making.dictation(alice, "One.", "Two.", "Three.")
+    assert record.current_version is not None
+    for key, opens in (("1-1", True), ("1-2", False)):
+        record.current_version.segments.filter(key=key).update(opens=opens)
+    told = list(record.current_version.segments.values_list("opens", flat=True))
+    assert {True, False} < set(told)
+    data = exports.written(record, record.current_version, exports.Wanted("json"))
+    again = importing.as_record(owner_id=alice.pk, name="a.json", transcript=importing.read(name="a.json", data=data))
+    assert again.current_version is not None
+    assert list(again.current_version.segments.values_list("opens", flat=True)) == told
+
+
 def test_a_dropped_file_of_ours_brings_its_marks(alice: User) -> None:
     told = Transcript((making.line("a", 0, "It was here."),), "en", 12_000, (Mark(500, "Here", is_chapter=True),))
     data = FORMATS["json"].write(told, Options())

@@ -11,12 +11,13 @@ Version 1, an object:
     chapters     in order of time, each {at_ms, title}: where it begins; the title may be empty
     marks        in order of time, each {at_ms, note}: a moment that was marked; the note may be empty
     segments     in order of start, each
-      key        text, unique in the file
+      key        text of at most 64 characters, unique in the file
       start_ms, end_ms   integers, 0 <= start <= end
       text       as shown, edits included
       speaker    label or null
-      channel    integer or null
+      channel    integer below 32768 or null
       language   ISO 639-1 or null
+      opens      whether a paragraph begins here, where a person said so, else null
       words      each {text, start_ms, end_ms, confidence (0 to 1, or null), speaker, kind ("word", "audio_event"),
                  estimated (true where times were derived, not heard)}
 
@@ -39,6 +40,8 @@ from memweb.speech.transcript import Mark, Segment, Transcript, Word
 FORMAT = "memweb-transcript"
 VERSION = 1
 _MOST_MS = 10**12  # thirty years: anything longer is no recording
+_LONGEST_KEY = 64
+_CHANNELS = 2**15  # what a database's smallest number holds
 _ESCAPED = re.compile("[\u2028-\u202e\u2066-\u2069\ufeff]")
 
 
@@ -72,6 +75,7 @@ def _segment_row(segment: Segment) -> dict[str, Any]:
         "speaker": _cleaned(segment.speaker),
         "channel": segment.channel,
         "language": _cleaned(segment.language),
+        "opens": segment.opens,
         "words": [_word_row(word) for word in segment.words],
     }
 
@@ -154,6 +158,18 @@ class _Row:
     def number(self, key: str, *default: int | None) -> Any:
         return self._get(key, "a whole number from 0 on", _is_count, *default)
 
+    def key(self) -> str:
+        told: str = self.text("key")
+        if len(told) > _LONGEST_KEY:
+            raise Unreadable(f"{self.place}: key has more than {_LONGEST_KEY} characters.")
+        return told
+
+    def channel(self) -> int | None:
+        told: int | None = self.number("channel", None)
+        if told is not None and told >= _CHANNELS:
+            raise Unreadable(f"{self.place}: channel is not below {_CHANNELS}.")
+        return told
+
     def times(self) -> tuple[int, int]:
         start, end = self.number("start_ms"), self.number("end_ms")
         if end < start:
@@ -164,8 +180,9 @@ class _Row:
         sure = self._get("confidence", "between 0 and 1", _is_fraction, None)
         return None if sure is None else float(sure)
 
-    def flag(self, key: str) -> bool:
-        return bool(self._get(key, "true or false", lambda value: isinstance(value, bool), False))
+    def flag(self, key: str) -> bool | None:
+        told: bool | None = self._get(key, "true or false", lambda value: isinstance(value, bool), None)
+        return told
 
     def kind(self) -> Literal["word", "audio_event"]:
         return "audio_event" if self.text("kind", "word") == "audio_event" else "word"
@@ -182,17 +199,17 @@ def _is_fraction(value: object) -> bool:
 def _segment(row: _Row) -> Segment:
     words = _rows(row.row.get("words", []), f"words of {row.place.lower()}")
     return Segment(
-        row.text("key"),
+        row.key(),
         *row.times(),
         row.text("text"),
         tuple(_word(_Row(word, f"{row.place}, word {n}")) for n, word in enumerate(words, 1)),
         row.text("speaker", None),
-        row.number("channel", None),
+        row.channel(),
         row.text("language", None),
+        row.flag("opens"),
     )
 
 
 def _word(row: _Row) -> Word:
-    return Word(
-        row.text("text"), *row.times(), row.confidence(), row.text("speaker", None), row.kind(), row.flag("estimated")
-    )
+    estimated = row.flag("estimated") is True
+    return Word(row.text("text"), *row.times(), row.confidence(), row.text("speaker", None), row.kind(), estimated)

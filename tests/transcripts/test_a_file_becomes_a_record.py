@@ -18,6 +18,7 @@ from django_tasks_db.models import DBTaskResult
 
 from memweb.accounts.models import User
 from memweb.speech import transcript as speech
+from memweb.speech.transcript import Transcript
 from memweb.upstream.http import TaskState
 from tests import media_files
 from tests.gateway_stand_in import Fault, StandIn
@@ -26,8 +27,9 @@ from tests.transcripts.making import line
 from transcripts import jobs, search, services, tasks, uploads
 from transcripts.callbacks import calls
 from transcripts.errors import LibraryError
-from transcripts.files import preparing, queue
+from transcripts.files import importing, preparing, queue
 from transcripts.hearing import speakers, transcription
+from transcripts.hearing.refold import refold
 from transcripts.jobs import Lease
 from transcripts.models import Edit, Job, Message, Record, Recording, Segment, Upload, Version
 from transcripts.recordings import audio_path
@@ -141,6 +143,30 @@ def test_text_can_be_read_before_speakers_are_told(hosted: StandIn, alice: User,
     work()
     assert [str(row.speaker) for row in Segment.objects.select_related("speaker")] == ["SPEAKER_00", "SPEAKER_01"]
     assert hosted.paths().count("POST /upload") == 1
+
+
+def test_speakers_are_those_of_the_text_they_were_asked_for(hosted: StandIn, alice: User, tape: Path) -> None:
+    """Whatever comes into the record before they are told: captions of another tool, or what another provider heard."""
+    record = send(alice, tape, speakers=0).record
+    assert record is not None
+    hosted.faults.append(Fault("/sync-generate-speaker", 402))
+    work()
+    failed = state(record).retries
+    importing.as_version(record=record, name="a.srt", transcript=Transcript((line("0", 0, "Brought in."),)))
+    services.transcribe_again(record_id=record.pk, options={"provider": "elevenlabs", "speakers": 2})
+    work()
+    jobs.retry(record_id=record.pk, job_id=failed)
+    work()
+
+    def voices() -> list[list[str | None]]:
+        rows = [version.segments.shown() for version in record.versions.all()]
+        return [[row.speaker.label if row.speaker else None for row in shown] for shown in rows]
+
+    heard, brought, again = voices()
+    assert (heard, brought) == (["SPEAKER_00", "SPEAKER_01"], [None])
+    assert not {*heard} & {*again}
+    assert refold(record_id=record.pk) == 0, "folded again they are another's"
+    assert voices() == [heard, brought, again]
 
 
 def test_a_failed_speaker_pass_harms_nothing_and_is_retried_alone(hosted: StandIn, alice: User, tape: Path) -> None:

@@ -8,6 +8,7 @@ from memweb.speech.dialects import batch
 from memweb.speech.dialects.batch import BatchResult
 from memweb.speech.transcript import Transcript
 from transcripts.errors import Useless
+from transcripts.files.options import WHISPER
 from transcripts.hearing.speakers import PYANNOTE
 from transcripts.hearing.transcription import Outcome, payload_of
 from transcripts.models import Message, Version
@@ -42,15 +43,16 @@ def of_version(version: Version) -> list[Result]:
     made = Version.objects.filter(record_id=version.record_id, kind__in=MADE_OF_RESULTS)
     numbers = list(made.order_by("number").values_list("number", flat=True))
     kept = Message.objects.filter(record_id=version.record_id, dialect__startswith=PREFIX)
-    groups: list[list[int]] = []
+    groups: list[tuple[str, list[int]]] = []
     for pk, dialect in kept.values_list("pk", "dialect"):
         if dialect != PREFIX + PYANNOTE:
-            groups.append([pk])
-        elif groups:
-            groups[-1].append(pk)
+            groups.append((dialect, [pk]))
+        elif groups:  # only Whisper's are asked for after the text, and perhaps after another provider's text
+            _, group = next((one for one in reversed(groups) if one[0] == PREFIX + WHISPER), groups[-1])
+            group.append(pk)
     if len(numbers) != len(groups):
         return []
-    own = kept.filter(pk__in=groups[numbers.index(version.number)])
+    own = kept.filter(pk__in=groups[numbers.index(version.number)][1])
     return [Result(row.connection, row.dialect.removeprefix(PREFIX), _read(row)) for row in own]
 
 

@@ -11,7 +11,7 @@ from memweb.speech import transcript as speech
 from memweb.speech.dialects import batch
 from transcripts import jobs, services
 from transcripts.errors import Useless
-from transcripts.hearing.transcription import GONE, Outcome, at_gateway, in_time, let_go, payload_of
+from transcripts.hearing.transcription import GONE, OF_VERSION, Outcome, at_gateway, in_time, let_go, payload_of
 from transcripts.jobs import Lease
 from transcripts.models import Job, Record, Recording, Version
 from transcripts.values import segment_value
@@ -45,7 +45,7 @@ def tell(lease: Lease) -> None:
 
 @transaction.atomic
 def keep(*, job_id: int, outcome: Outcome, holder: str | None = None) -> None:
-    """Give the shown text its speakers; by the job's holder, or (None) for a job that awaits this call."""
+    """Give the text that was heard its speakers; by the job's holder, or (None) for a job that awaits this call."""
     record = Record.objects.select_for_update(of=("self",)).get(jobs=job_id)
     job = (
         jobs.hold(job_id=job_id, holder=holder)
@@ -56,11 +56,18 @@ def keep(*, job_id: int, outcome: Outcome, holder: str | None = None) -> None:
         return
     turns = batch.read(PYANNOTE, payload_of(outcome)).transcript.segments
     services.keep_result(record_id=record.pk, dialect=PYANNOTE, raw=outcome.raw)
-    version = record.versions.exclude(kind=Version.Kind.LIVE).order_by("-number").first()
+    version = _version_of(job)
     if version is not None:
         said = [segment_value(row) for row in version.segments.shown()]
         services.set_speakers(version=version, speakers=assign(said, turns))
     jobs.complete(job=job)
+
+
+def _version_of(job: Job) -> Version | None:
+    """The reading it was asked for; the newest that was heard, where an older memweb asked and did not say."""
+    versions = job.record.versions.exclude(kind__in=[Version.Kind.LIVE, Version.Kind.IMPORTED])
+    number = job.options.get(OF_VERSION)
+    return (versions.filter(number=number) if isinstance(number, int) else versions.order_by("-number")).first()
 
 
 def assign(said: Sequence[speech.Segment], turns: Sequence[speech.Segment]) -> Mapping[str, str]:

@@ -38,6 +38,8 @@ SHORT_MS = 600_000
 ASK_EVERY_S = 1.0
 SOON_S = 0.25
 """So soon is a gateway asked again that may just have begun, or that has begun and can tell no per cent yet."""
+OF_VERSION = "of_version"
+"""Among a speakers job's options: the number of the version whose speakers they are. Others may come meanwhile."""
 NO_WORDS = "Nothing was said in this recording, or nothing that could be understood. It is kept, and can be played."
 GONE = "The recording itself is missing. Upload it again."
 
@@ -227,7 +229,7 @@ def keep(*, job_id: int, outcome: Outcome, holder: str | None = None) -> Version
     version = _version(record, options, result.transcript)
     jobs.complete(job=job)
     if outcome.dialect == WHISPER and options.tells_speakers and result.transcript.segments:
-        jobs.enqueue(record_id=record.pk, kind=Job.Kind.SPEAKERS, options=job.options)
+        jobs.enqueue(record_id=record.pk, kind=Job.Kind.SPEAKERS, options={**job.options, OF_VERSION: version.number})
         Job.objects.pending().filter(record=record, kind=Job.Kind.SPEAKERS).update(
             asset_id=job.asset_id, gateway=job.gateway
         )

@@ -24,6 +24,7 @@ from transcripts import jobs, search, services, shelving, uploads
 from transcripts.editor import editing, marking
 from transcripts.errors import Refused
 from transcripts.files import importing, preparing, watching
+from transcripts.management.commands import transcribe
 from transcripts.models import Job, Record, Upload, Version
 from transcripts.taken_away import exports
 
@@ -249,6 +250,17 @@ def test_the_shell_prints_and_writes_what_was_said(
     assert "best of times" in " ".join(segment["text"].lower() for segment in told["segments"])
     assert "This is no recording" in capsys.readouterr().err
     assert not Record.objects.exists()
+
+
+def test_the_shell_replaces_no_result(db: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two recordings of one name, and a result that was corrected since."""
+    monkeypatch.setattr(transcribe, "_transcribed", lambda path, *_: Transcript((making.line("0", 0, path.suffix),)))
+    out = tmp_path / "out"
+    for _ in range(2):
+        call_command("transcribe", "a/talk.wav", "b/talk.mp3", "--to", str(out))
+        (out / "talk.txt").write_text("corrected")
+    found = {path.name: path.read_text().strip() for path in out.iterdir()}
+    assert found == {"talk.txt": "corrected", "talk 2.txt": ".mp3", "talk 3.txt": ".wav", "talk 4.txt": ".mp3"}
 
 
 def test_the_shell_prints_no_pdf(db: None) -> None:

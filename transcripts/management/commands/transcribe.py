@@ -34,7 +34,9 @@ class Command(BaseCommand):
         parser.add_argument("files", nargs="+", metavar="FILE", help="audio or video")
         parser.add_argument("--format", default="txt", choices=list(FORMATS), help="txt unless told otherwise")
         parser.add_argument("--language", default="", help="such as en; detected when left out")
-        parser.add_argument("--to", metavar="FOLDER", help="write a file for each recording into this folder")
+        parser.add_argument(
+            "--to", metavar="FOLDER", help="write a file for each recording into this folder; none is replaced"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Exits with 1 when a file could not be transcribed; the others are all the same."""
@@ -61,9 +63,20 @@ class Command(BaseCommand):
         if folder is None:
             self.stdout.write(data.decode(), ending="")
             return
-        target = folder / f"{path.stem}.{extension}"
-        target.write_bytes(data)
-        self.stderr.write(str(target))
+        self.stderr.write(str(_written(folder, path.stem, extension, data)))
+
+
+def _written(folder: Path, stem: str, extension: str, data: bytes) -> Path:
+    """Where it lies: under a name of its own, since what has the name may be another recording's, or corrected."""
+    target, number = folder / f"{stem}.{extension}", 1
+    while True:
+        try:
+            with target.open("xb") as file:
+                file.write(data)
+            return target
+        except FileExistsError:
+            number += 1
+            target = folder / f"{stem} {number}.{extension}"
 
 
 def _folder(name: str | None) -> Path | None:

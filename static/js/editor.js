@@ -148,6 +148,7 @@ export class Editor extends (globalThis.HTMLElement ?? Object) {
         return null;
       }
       if (writing) this.#finish(writing);
+      if (answer.anew) this.#reload();
       if (answer.articles.length && !answer.swapInto(this.text)) this.#reload();
       this.kept(answer, answer.edit ? 'Saved' : 'Nothing to do');
       this.choose(this.chosen?.isConnected ? this.chosen : this.#at(start));

@@ -51,6 +51,8 @@ export class Answer {
     this.edit = output?.dataset.edit ?? '';
     this.canUndo = output?.dataset.undo === 'yes';
     this.canRedo = output?.dataset.redo === 'yes';
+    /** Whether it is about more of the page than its paragraphs: names, the title. */
+    this.anew = output?.hasAttribute('data-anew') ?? false;
     this.touched = (output?.dataset.touched ?? '').split(' ').filter(Boolean);
   }
 

@@ -11,10 +11,10 @@ from django.db import transaction
 from memweb.accounts.models import User
 from memweb.speech import text as texts
 from tests.transcripts import making
-from transcripts import search, services
-from transcripts.editor import carrying, editing
+from transcripts import queries, search, services
+from transcripts.editor import carrying, changes, editing
 from transcripts.errors import Conflict, LibraryError, Refused
-from transcripts.models import Edit, Segment, Speaker, Version
+from transcripts.models import Edit, Record, Segment, Speaker, Version
 from transcripts.values import segment_value
 
 Shown = list[tuple[Any, ...]]
@@ -231,9 +231,61 @@ def test_one_entry_of_the_journal_can_be_put_back_by_itself(version: Version, al
     assert first is not None
     editing.restore(edit=first, user_id=alice.pk)
     assert texts_of(version)[2:] == ["not at the time certainly", "other"]
-    title = services.rename(record_id=version.record_id, title="New", user_id=alice.pk)
-    with pytest.raises(Refused):
-        editing.restore(edit=Edit.objects.get(record=title, kind=Edit.Kind.TITLE), user_id=alice.pk)
+
+
+def test_names_and_titles_are_undone_and_redone_in_their_turn(version: Version, alice: User) -> None:
+    record, speaker = version.record, Speaker.objects.get(record=version.record, label="A")
+
+    def now() -> tuple[str, str, str]:
+        record.refresh_from_db()
+        speaker.refresh_from_db()
+        return texts_of(version)[2], speaker.name, record.title
+
+    states = [now()]
+    editing.rewrite(**paragraph(version, "1-2"), text="mine", user_id=alice.pk)
+    states.append(now())
+    editing.rename_speaker(speaker=speaker, name="Maya", user_id=alice.pk)
+    states.append(now())
+    services.rename(record_id=record.pk, title="Ferry", user_id=alice.pk)
+    states.append(now())
+    for state in reversed(states[:-1]):
+        editing.undo(version=version, user_id=alice.pk)
+        assert now() == state
+    assert editing.undo(version=version, user_id=alice.pk) is None
+    for state in states[1:]:
+        editing.redo(version=version, user_id=alice.pk)
+        assert now() == state
+    assert editing.can(version, alice.pk) == (True, False)
+
+
+def test_a_name_and_a_title_are_put_back_by_themselves(version: Version, alice: User, bob: User) -> None:
+    record, speaker = version.record, Speaker.objects.get(record=version.record, label="A")
+    named = editing.rename_speaker(speaker=speaker, name="Maya", user_id=bob.pk)
+    services.rename(record_id=record.pk, title="Ferry", user_id=alice.pk)
+    titled = Edit.objects.get(record=record, kind=Edit.Kind.TITLE)
+    assert named is not None
+    assert [entry.can_restore for entry in changes.entries([named, titled])] == [True, True]
+    again = editing.rename_speaker(speaker=speaker, name="Kwame", user_id=alice.pk)
+    assert again is not None
+    with pytest.raises(Conflict):
+        editing.restore(edit=named, user_id=alice.pk)
+    editing.restore(edit=again, user_id=alice.pk)
+    editing.restore(edit=named, user_id=alice.pk)
+    editing.restore(edit=titled, user_id=alice.pk)
+    record.refresh_from_db()
+    speaker.refresh_from_db()
+    assert (speaker.name, record.title) == ("", "")
+    for words in ("speaker:maya so ", "title:ferry so "):
+        query = search.parse(words)
+        records = search.records_of(query, Record.objects.all(), owner_id=alice.pk)
+        assert not search.find(query, owner_id=alice.pk, records=records).groups
+
+
+def test_a_title_put_back_is_no_edit_of_what_was_said(alice: User) -> None:
+    record = making.dictation(alice, "one")
+    services.rename(record_id=record.pk, title="Ferry", user_id=alice.pk)
+    assert editing.undo(version=Version.objects.live_of(record.pk).get(), user_id=alice.pk) is not None
+    assert not queries.is_edited(record.pk)
 
 
 @pytest.mark.parametrize("split", [True, False])

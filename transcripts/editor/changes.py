@@ -40,7 +40,8 @@ def _entry(edit: Edit) -> Entry:
         kind = f"{kind}, {edit.version.get_kind_display().lower()}"
     return Entry(
         edit.pk, kind, str(edit.user or "Somebody"), wording.moment(edit.made_at), edit.made_at,
-        lines[:SHOWN], max(len(lines) - SHOWN, 0), edit.version_id is not None and bool(editing.sides(edit)[1]),
+        lines[:SHOWN], max(len(lines) - SHOWN, 0),
+        editing.names_something(edit) or (edit.version_id is not None and bool(editing.sides(edit)[1])),
     )  # fmt: skip
 
 

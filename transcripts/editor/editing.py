@@ -33,6 +33,7 @@ LONGEST = 20_000
 MOST_REPLACED = 5_000
 GONE = "These words are not here any more. Reload the page to see what is."
 CHANGED = "Somebody changed these words meanwhile. Yours are kept here; see theirs first."
+NAMED_SINCE = "The name was changed once more since. Put that change back first."
 OVERTAKEN = "Somebody changed this paragraph meanwhile. Look at it as it is now, then try again."
 
 
@@ -58,7 +59,7 @@ def rewrite(
     values = [segment_value(row) for row in rows]
     written = editing.rewrite(values, line(clean(text)))
     edit = change(version=version, kind=Edit.Kind.TEXT, after=_texts(values, written), user_id=user_id)
-    return _grown(edit, goes_on) if edit and goes_on else edit
+    return _grown(version, edit, goes_on) if edit and goes_on else edit
 
 
 @transaction.atomic
@@ -137,10 +138,14 @@ def rename_speaker(*, speaker: Speaker, name: str, user_id: int | None) -> Edit 
         before={"speakers": {speaker.label: speaker.name}},
         after={"speakers": {speaker.label: name}},
     )
+    _name(speaker, name)
+    return edit
+
+
+def _name(speaker: Speaker, name: str) -> None:
     speaker.name = name
     speaker.save(update_fields=["name"])
     search.index_segments(segment_ids=speaker.segments.values_list("pk", flat=True))
-    return edit
 
 
 @transaction.atomic
@@ -240,6 +245,8 @@ def _change(version: Version, kind: str, after: Sides, user_id: int | None, *, u
 
 
 def _put_back(edit: Edit, user_id: int | None, *, undoes: int | None) -> Edit:
+    if names_something(edit):
+        return _named_back(edit, user_id, undoes)
     if edit.version is None:
         raise Refused("This change cannot be put back here.")
     before, after = sides(edit)
@@ -256,6 +263,29 @@ def _put_back(edit: Edit, user_id: int | None, *, undoes: int | None) -> Edit:
     return _change(edit.version, kind, back, user_id, undoes=undoes)
 
 
+def names_something(edit: Edit) -> bool:
+    """Whether an entry is about the record's title or a voice's name: of every version, and on the whole page."""
+    return "title" in edit.after or "speakers" in edit.after
+
+
+def _named_back(edit: Edit, user_id: int | None, undoes: int | None) -> Edit:
+    """An entry of the same kind: a title that is put back changes as little of what was said as a new one."""
+    record = Record.objects.select_for_update(of=("self",)).get(pk=edit.record_id)
+    if "title" in edit.after:
+        if record.title != edit.after["title"]:
+            raise Conflict(NAMED_SINCE)
+        Record.objects.filter(pk=record.pk).update(title=edit.before["title"], updated_at=timezone.now())
+        search.index_title(record_id=record.pk)
+    for label, name in edit.after.get("speakers", {}).items():
+        speaker = Speaker.objects.select_for_update().filter(record=record, label=label).first()
+        if speaker is None or speaker.name != name:
+            raise Conflict(NAMED_SINCE)
+        _name(speaker, edit.before["speakers"][label])
+    return Edit.objects.create(
+        record=record, user_id=user_id, kind=edit.kind, before=edit.after, after=edit.before, undoes_id=undoes
+    )
+
+
 def _only_told_anew(edit: Edit, key: str, now: Fields | None, left: Fields | None) -> bool:
     """Whether a row is as an entry left it but for its voice, which no person has told since: a pass has."""
     if not now or not left or now | {"speaker": None} != left | {"speaker": None}:
@@ -264,9 +294,9 @@ def _only_told_anew(edit: Edit, key: str, now: Fields | None, left: Fields | Non
     return not any("speaker" in (sides(one)[1][key] or ("speaker",)) for one in later)
 
 
-def _grown(edit: Edit, began: int) -> Edit:
+def _grown(version: Version, edit: Edit, began: int) -> Edit:
     """One entry out of two that follow each other, where they do."""
-    last = _edits(edit.version, edit.user_id).filter(pk__lt=edit.pk).order_by("-pk").first()
+    last = _edits(version, edit.user_id).filter(pk__lt=edit.pk).order_by("-pk").first()
     if last is None or last.pk != began or last.kind != edit.kind:
         return edit
     last.before = {"segments": edit.before["segments"] | last.before["segments"]}
@@ -292,10 +322,13 @@ def _stacks(version: Version, user_id: int | None) -> history.Stacks:
     return history.stacks(history.Entry(*row) for row in edits.values_list("id", "undoes_id"))
 
 
-def _edits(version: Version | None, user_id: int | None) -> QuerySet[Edit]:
-    """One person's entries of a version's journal; nobody's where there is no person."""
+def _edits(version: Version, user_id: int | None) -> QuerySet[Edit]:
+    """One person's entries of a version's journal, with those on names, which are every version's; nobody's where
+    there is no person.
+    """
     by = Q(user__isnull=True) if user_id is None else Q(user_id=user_id)
-    return Edit.objects.filter(by, version=version)
+    names = Q(after__has_key="title") | Q(after__has_key="speakers")
+    return Edit.objects.filter(by, Q(version=version) | names & Q(version=None), record_id=version.record_id)
 
 
 def seen(version: Version, keys: Sequence[str], revisions: Sequence[int], *, changed: str = OVERTAKEN) -> list[Segment]:

@@ -216,7 +216,7 @@ def _answer(request: HttpRequest, record: Record, version: Version, deed: Deed, 
     text = markup.paragraphs(around(version, touched), corrects=True)
     context = {
         "text": text, "edit": edit, "said": said, "touched": " ".join(sorted(touched)),
-        "can_undo": can_undo, "can_redo": can_redo,
+        "can_undo": can_undo, "can_redo": can_redo, "anew": edit is not None and editing.names_something(edit),
     }  # fmt: skip
     return render(request, "transcripts/_changed.html", context, status=status)
 

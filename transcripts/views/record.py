@@ -45,8 +45,7 @@ def record(request: HttpRequest, record_id: uuid.UUID) -> HttpResponse:
     context |= marks.section(found, cast(Recording | None, context["recording"])) | _sought(request, found)
     if version is not None:
         context |= first_turns(found, version, spoken)
-        if context["is_edited"]:
-            context["can_undo"], context["can_redo"] = editing.can(version, person(request).pk)
+        context["can_undo"], context["can_redo"] = editing.can(version, person(request).pk)
     return render(request, "transcripts/record.html", context)
 
 

@@ -168,7 +168,8 @@ def poured(record: Record, version: Version, wanted: Wanted) -> Generator[bytes]
     if pour is None:
         yield written(record, version, wanted)
         return
-    yield from pour(map(segment_value, queries.in_pages(version)), options_of(record, version, wanted))
+    segments = map(segment_value, queries.in_pages(version))
+    yield from pour(segments, options_of(record, version, wanted), record.duration_ms)
 
 
 def chapters(record: Record, version: Version, wanted: Wanted) -> bytes:

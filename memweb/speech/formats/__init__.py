@@ -25,8 +25,8 @@ class Format:
     write: Callable[[Transcript, Options], bytes]
     read: Callable[[bytes], Transcript] | None = None
     is_text: bool = True
-    pour: Callable[[Iterable[Segment], Options], Iterator[bytes]] | None = None
-    """The same bytes as `write`, piece by piece as segments come: for transcripts of any length."""
+    pour: Callable[[Iterable[Segment], Options, int | None], Iterator[bytes]] | None = None
+    """The same bytes as `write`, piece by piece as segments come: for any length; that of the recording, if known."""
 
 
 def _docx(transcript: Transcript, options: Options) -> bytes:

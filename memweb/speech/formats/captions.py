@@ -57,15 +57,27 @@ class _Token:
 
 def cues(transcript: Transcript, options: Options, *, labelled: bool = False) -> list[Cue]:
     """All captions of a transcript: see `flow`."""
-    return list(flow(transcript.segments, options, labelled=labelled))
+    return list(flow(transcript.segments, options, labelled=labelled, length_ms=transcript.duration_ms))
 
 
-def flow(segments: Iterable[Segment], options: Options, *, labelled: bool = False) -> Iterator[Cue]:
+def flow(
+    segments: Iterable[Segment], options: Options, *, labelled: bool = False, length_ms: int | None = None
+) -> Iterator[Cue]:
     """Captions in order, each ending before the next begins. Segments come in order; those without text give none.
 
-    `labelled` writes the name of a new speaker into the text, for formats that have no other place for it.
+    `labelled` writes the name of a new speaker into the text, for formats that have no other place for it. No cue is
+    longer than the recording for being read, where its length is known.
     """
-    return _timed(_ordered(segments, options, labelled=labelled), options.captions)
+    for cue in _timed(_ordered(segments, options, labelled=labelled), options.captions):
+        yield _within(cue, length_ms) if length_ms else cue
+
+
+def _within(cue: Cue, length_ms: int) -> Cue:
+    """A cue that begins after the recording's end stays as it is: then the length is not that of what was heard."""
+    if not cue.start_ms < length_ms < cue.end_ms:
+        return cue
+    last = max(start_ms for line in cue.starts for _, start_ms in line)  # of its words, which stay within it
+    return replace(cue, end_ms=min(cue.end_ms, max(length_ms, last + 1)))
 
 
 def _ordered(segments: Iterable[Segment], options: Options, *, labelled: bool) -> Iterator[Cue]:

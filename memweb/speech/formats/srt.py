@@ -21,12 +21,12 @@ _TIMING = re.compile(r"\s*([0-9:.,]+)\s*-->\s*([0-9:.,]+)")
 
 
 def write(transcript: Transcript, options: Options = DEFAULT) -> bytes:
-    return b"".join(pour(transcript.segments, options))
+    return b"".join(pour(transcript.segments, options, transcript.duration_ms))
 
 
-def pour(segments: Iterable[Segment], options: Options = DEFAULT) -> Iterator[bytes]:
-    """The file piece by piece, as segments come."""
-    for number, cue in enumerate(flow(segments, options, labelled=True), 1):
+def pour(segments: Iterable[Segment], options: Options = DEFAULT, length_ms: int | None = None) -> Iterator[bytes]:
+    """The file piece by piece, as segments come; `length_ms` is the recording's, where it is known."""
+    for number, cue in enumerate(flow(segments, options, labelled=True, length_ms=length_ms), 1):
         yield (("\n" if number > 1 else "") + _block(number, cue)).encode()
 
 

@@ -22,13 +22,13 @@ _TAG = re.compile(r"<[^>]*>?")
 
 
 def write(transcript: Transcript, options: Options = DEFAULT) -> bytes:
-    return b"".join(pour(transcript.segments, options))
+    return b"".join(pour(transcript.segments, options, transcript.duration_ms))
 
 
-def pour(segments: Iterable[Segment], options: Options = DEFAULT) -> Iterator[bytes]:
-    """The file piece by piece, as segments come."""
+def pour(segments: Iterable[Segment], options: Options = DEFAULT, length_ms: int | None = None) -> Iterator[bytes]:
+    """The file piece by piece, as segments come; `length_ms` is the recording's, where it is known."""
     yield b"WEBVTT\n"
-    for cue in flow(segments, options):
+    for cue in flow(segments, options, length_ms=length_ms):
         yield f"\n{_block(cue, words=options.words)}".encode()
 
 

@@ -42,6 +42,13 @@ def test_no_two_cues_overlap_and_each_lasts(transcript, chosen, labelled):
         assert sooner.end_ms <= later.start_ms
 
 
+def test_what_is_said_to_the_end_of_the_recording_ends_with_it():
+    said = Segment("1", 9_000, 9_900, "Is it so?")
+    for length, end in ((9_950, 9_950), (9_800, 9_800), (9_000, 10_200), (None, 10_200), (0, 10_200), (99_000, 10_200)):
+        transcript = Transcript((said,), duration_ms=length)
+        assert [(cue.start_ms, cue.end_ms) for cue in cues(transcript, Options())] == [(9_000, end)], length
+
+
 @given(transcripts(), rules)
 def test_no_line_is_too_long_and_no_cue_has_too_many(transcript, chosen):
     for cue in cues(transcript, Options(captions=chosen)):

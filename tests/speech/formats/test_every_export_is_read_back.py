@@ -435,7 +435,9 @@ def test_what_is_poured_is_what_is_written(extension: str, transcript: Transcrip
     pour = FORMATS[extension].pour
     assert pour
     for options in (Options(), Options(words=True, captions=CaptionRules(line_columns=20, lines=1))):
-        assert b"".join(pour(iter(transcript.segments), options)) == FORMATS[extension].write(transcript, options)
+        assert b"".join(pour(iter(transcript.segments), options, transcript.duration_ms)) == FORMATS[extension].write(
+            transcript, options
+        )
 
 
 @pytest.mark.parametrize("extension", [ext for ext, form in FORMATS.items() if form.pour])

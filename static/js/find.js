@@ -8,13 +8,16 @@ const dialog = () => /** @type {HTMLDialogElement | null} */ (document.getElemen
 function open() {
   const own = /** @type {HTMLInputElement | null} */ (document.querySelector('main .search input'));
   if (own) {
+    own.focus(); // to select alone gives no focus in Safari
     own.select();
     return;
   }
   const find = dialog();
   if (!find || document.querySelector('dialog[open]')) return;
   find.showModal();
-  find.querySelector('input')?.select();
+  const field = find.querySelector('input');
+  field?.focus();
+  field?.select();
 }
 
 /** @param {KeyboardEvent} event */
@@ -48,7 +51,7 @@ document.addEventListener('keydown', (event) => {
 document.addEventListener('click', (event) => {
   const target = /** @type {Element} */ (event.target);
   if (target === dialog() || target.closest('#find [data-close]')) dialog()?.close();
-  if (!target.closest('[data-find]')) return;
+  if (!target.closest('a[data-find]')) return; // the buttons of a record's own find bar have another [data-find]
   event.preventDefault();
   open();
 });

@@ -349,6 +349,13 @@ def test_words_are_found_and_replaced_everywhere(page: Page, told: RunningServer
     expect(page.locator(".finder [role=status]")).to_have_text("1 of 6")
     page.keyboard.press("Enter")
     expect(page.locator(".finder [role=status]")).to_have_text("2 of 6")
+    for button, place in (("Next", "3 of 6"), ("Previous", "2 of 6")):
+        page.locator(".finder").get_by_role("button", name=button).click()
+        expect(page.locator(".finder [role=status]")).to_have_text(place)
+    page.locator(".finder").get_by_role("button", name="Close").click()
+    expect(page.locator(".finder")).to_be_hidden()
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    page.keyboard.press("Control+f")
     page.locator(".finder summary").click()
     page.get_by_label("Replace with").fill("that")
     with page.expect_navigation():

@@ -116,7 +116,8 @@ def tell(spoken: list[Spoken], second: dict[str, str]) -> None:
             continue
         timing = f"first {each.first_s or -1:.2f} s, final {each.final_s or -1:.2f} s, worst lag {each.lag_ms} ms"
         rates = f"WER live {wer(clip.reference, each.live, clip.language):.1%}"
-        rates += f", second pass {wer(clip.reference, better, clip.language):.1%}"
+        if each.record in second:  # not where the same engine heard it live
+            rates += f", second pass {wer(clip.reference, better, clip.language):.1%}"
         print(f"{clip.name}: {timing}; {rates}; all audio kept: {each.whole} {' '.join(each.notes)}")
     english = [each for each in spoken if each.clip.language == "en" and each.clip.reference]
     if english:

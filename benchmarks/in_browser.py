@@ -101,7 +101,8 @@ def tell(seen: list[Seen], second: dict[str, str], kept: dict[str, str]) -> None
             print(f"{clip.name}: live {each.live!r}, second pass {better!r}; {whole}")
             continue
         rates = f"live {wer(clip.reference, each.live, clip.language):.1%}"
-        rates += f", second pass {wer(clip.reference, better, clip.language):.1%}"
+        if each.record in second:  # not where the same engine heard it live
+            rates += f", second pass {wer(clip.reference, better, clip.language):.1%}"
         print(
             f"{clip.name} ({clip.language}): {len(each.during.split())} words on the page meanwhile; {rates}; {whole}"
         )

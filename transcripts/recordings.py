@@ -211,10 +211,11 @@ def _complete(lease: Lease, spool: Path, *, sealed: Sealed | None) -> None:
         spool.unlink()
         sync_folder(spool.parent)
         record.duration_ms = sealed.samples * 1000 // RATE
-    record.status, record.status_reason = Record.Status.READY, ""
+    unheard = str(job.options.get("unheard", ""))
+    record.status, record.status_reason = Record.Status.READY, unheard
     record.save()
     jobs.complete(job=job)
-    if Recording.objects.filter(record_id=record.pk).exists() and _wants_second_pass(record):
+    if Recording.objects.filter(record_id=record.pk).exists() and (unheard or _wants_second_pass(record)):
         jobs.enqueue(record_id=record.pk, kind=Job.Kind.SECOND_PASS)
 
 

@@ -20,6 +20,7 @@ from transcripts.errors import NotYours, StillLive
 from transcripts.models import Edit, Job, Mark, Message, Record, Segment, Speaker, Version
 from transcripts.values import word_row
 
+UNHEARD = "The last words were not heard."
 # A session that was not heard for so long has nobody at its microphone.
 ATTENDED = timedelta(seconds=30)
 
@@ -176,8 +177,12 @@ def merge_labels(*, record_id: uuid.UUID, gone: str, kept: str) -> None:
 
 @transaction.atomic
 def note_model(*, record_id: uuid.UUID, model: str) -> None:
-    """Say which engine or provider model makes the live text."""
-    Version.objects.live_of(record_id).update(model=clean(model)[:100])
+    """Say which engine or provider model makes the live text. Where several did, after one another, all are named."""
+    for version in Version.objects.live_of(record_id).select_for_update():
+        known = version.model.split(", ") if version.model else []
+        if clean(model) not in known:
+            version.model = ", ".join([*known, clean(model)])[:100]
+            version.save(update_fields=["model"])
 
 
 def take_back(*, record_id: uuid.UUID, key: str, user_id: int | None) -> bool:
@@ -263,15 +268,29 @@ def begin_finishing(*, record_id: uuid.UUID) -> None:
 
 
 @transaction.atomic
-def finish(*, record_id: uuid.UUID, duration_ms: int | None = None, ended_at: datetime | None = None) -> Record:
-    """Everything said is here: seal the recording, then (if the person wants one) make the second pass."""
+def finish(
+    *, record_id: uuid.UUID, duration_ms: int | None = None, ended_at: datetime | None = None, unheard: str = ""
+) -> Record:
+    """All that was heard is here: seal the recording, then (if the person wants one) make the second pass.
+
+    `unheard` says, in the words of the function of that name, that sound was left without words: then the second pass
+    is made in any case.
+    """
     record = Record.objects.select_for_update(of=("self",)).get(pk=record_id)
     record.status, record.status_reason = Record.Status.FINISHING, ""
     record.ended_at = ended_at or timezone.now()
     record.duration_ms = max(record.duration_ms, duration_ms or 0)
     record.save(update_fields=["status", "status_reason", "ended_at", "duration_ms", "updated_at"])
-    jobs.enqueue(record_id=record_id, kind=Job.Kind.SEAL)
+    job = jobs.enqueue(record_id=record_id, kind=Job.Kind.SEAL)
+    if job.options.get("unheard", "") != unheard:  # one that was left from before the recording went on
+        Job.objects.filter(pk=job.pk).update(options={"unheard": unheard})
     return record
+
+
+def unheard(cause: str) -> str:
+    """What a record says of itself while its text lacks words of the recording; `cause` is a sentence, or empty."""
+    rest = "The recording is whole: transcribe it again to have all of it."
+    return " ".join(filter(None, [UNHEARD, cause[:300], rest]))
 
 
 @transaction.atomic
@@ -322,6 +341,9 @@ def show_version(*, record_id: uuid.UUID, number: int) -> Version:
     What was not dictated is in the language of what is shown. A dictation goes on in the one it was asked for in.
     """
     version = Version.objects.get(record_id=record_id, number=number)
+    if version.kind != Version.Kind.LIVE:  # made of the whole recording, where it is younger than its end
+        lacking = Record.objects.filter(pk=record_id, status_reason__startswith=UNHEARD)
+        lacking.filter(ended_at__lt=version.created_at).update(status_reason="")
     Record.objects.filter(pk=record_id).update(current_version=version, updated_at=timezone.now())
     if version.language:
         heard = Record.objects.filter(pk=record_id).exclude(source=Record.Source.DICTATION)

@@ -254,12 +254,13 @@ class Dictation:
         self._do(self._session.hear(self.spool.samples, time.monotonic()))
         self._do(self._session.stop(time.monotonic()))
 
-    async def _hand_over(self) -> None:
-        """All is said and saved."""
+    async def _hand_over(self, *, complete: bool) -> None:
+        """All that was heard is said and saved."""
         await self._spooler.flush()
         duration_ms = self.spool.safe_samples // frames.SAMPLES_PER_MS
         await read(keep_count, self.record_id, self.spool.durable)
-        await writer.submit(services.finish, record_id=self.record_id, duration_ms=duration_ms)
+        unheard = "" if complete or self._session is None else services.unheard(self._session.note)
+        await writer.submit(services.finish, record_id=self.record_id, duration_ms=duration_ms, unheard=unheard)
         self._farewell()
 
     def _farewell(self) -> None:
@@ -277,6 +278,8 @@ class Dictation:
     def _on_event(self, number: int, event: events.Event) -> None:
         if self._session is not None:
             self._do(self._session.event(number, event, time.monotonic()))
+            if isinstance(event, events.Began):
+                self.finals.note_engine(self._session.engine)
 
     def _on_closed(self, number: int, event: events.Event) -> None:
         if self._session is not None:
@@ -311,8 +314,8 @@ class Dictation:
                     self.finals.revise(key, speaker)
                 case act.Fail(code, message):
                     self._tell_failure(code, message)
-                case act.Done():
-                    self.spawn(self._hand_over())
+                case act.Done(complete):
+                    self.spawn(self._hand_over(complete=complete))
                 case act.Merge(gone, kept):
                     self.finals.merge(gone, kept)
 

@@ -40,6 +40,7 @@ class Finals:
 
     def __init__(self, dictation: Speaker, *, revision: int) -> None:
         self._dictation, self.revision = dictation, revision
+        self._engine = ""
         self._taken_back: list[str] = []
         self._in_flight: list[str] = []  # keys on their way into the database
 
@@ -69,6 +70,13 @@ class Finals:
                 page.revision = self.revision
                 again = again or segment.key in page.shown
                 page.say(frames.html(revision=self.revision, html=fragments.final(segment, again=again)))
+
+    def note_engine(self, name: str) -> None:
+        """Say who hears them, once for each. Not worth a failure."""
+        if name and name != self._engine:
+            self._engine = name
+            future = writer.submit(services.note_model, record_id=self._dictation.record_id, model=name)
+            future.add_done_callback(lambda done: done.cancelled() or done.exception())
 
     def revise(self, key: str, speaker: str | None) -> None:
         """A later word on who spoke. Not worth a failure."""

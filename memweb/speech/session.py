@@ -81,6 +81,7 @@ class LiveSession:
         self._spoke_at = 0.0
         self._final_since_end = False
         self._partial = ""
+        self._whole = True  # no interim words were given up so far
         self._heard = self.floor  # how far had been sent when the last new interim words came
         self._lag_ms = 0
         self._keys: set[str] = set()
@@ -395,18 +396,17 @@ class LiveSession:
             return self._dropped(SHORT_LIVED, now)
         self._open = False
         actions: list[Action] = [act.Close()]
-        complete = not self._partial
         self.floor = max(self.floor, self.sent)
         if self._partial:
-            self._partial = ""
+            self._partial, self._whole = "", False
             actions.append(act.Show("", self.floor // PER_MS))
         if self._stopping:
             if not self._needs():
-                return actions + self._finished(complete=complete)
+                return actions + self._finished(complete=True)
             return actions + self._connect(now)
         self.state = State.IDLE
         return actions + (self._connect(now) if self._needs() else [])
 
     def _finished(self, *, complete: bool) -> list[Action]:
         self.state, self._open, self._retry_at = State.ENDED, False, None
-        return [act.Done(complete)]
+        return [act.Done(complete and self._whole)]

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from memweb.media import decode
 from tests.dictation.evidence import kept_text, record_of, spooled_sha256
 from tests.page_client import PageClient
 from tests.running import RunningServer
+from tests.waiting import until
 
 pytestmark = [pytest.mark.process, pytest.mark.speech]
 
@@ -61,6 +63,21 @@ async def test_spoken_words_are_read_while_they_are_spoken(
         assert_known(kept_text(server, page.record_id))
         assert page.text == kept_text(server, page.record_id)
         assert page.doubled == []
+
+
+async def test_what_the_stronger_engine_heard_live_is_not_heard_by_it_again(tmp_path: Path, speech_clips: Path) -> None:
+    with decode.Media(speech_clips / "es.flac") as media:
+        pcm = b"".join(media.pieces())
+    sound = [pcm[at : at + 3200] for at in range(0, len(pcm) - 3199, 3200)]
+    with RunningServer(tmp_path, worker=True) as server:
+        async with PageClient(server, server.sign_in(), language="es") as page:
+            await speak(page, sound)
+            await page.ended()
+        of = f"objects.filter(record_id='{page.record_id}')"
+        done = f"from transcripts.models import Job\nprint(*Job.{of}.filter(status='done'))"
+        until(lambda: "second_pass" in server.ask(done), 90, "the second pass")
+        heard = server.ask(f"from transcripts.models import Version\nprint([(v.kind, v.model) for v in Version.{of}])")
+        assert heard == "[('live', 'whisper-base')]"
 
 
 async def test_a_server_killed_in_mid_speech_loses_no_words(tmp_path: Path, wheel_speech: dict[str, Path]) -> None:

@@ -177,6 +177,14 @@ async def test_a_gateway_that_never_comes_back_does_not_hold_up_the_end(
             simulator.start()
     assert spooled_sha256(heard_server, page.record_id) == page.sha256
     assert numbers_in(kept_text(heard_server, page.record_id)) == list(range(14))
+    told = heard_server.ask(
+        "from transcripts import jobs, recordings\n"
+        "from transcripts.models import Job, Record\n"
+        f"job = Job.objects.get(record_id='{page.record_id}', kind='seal')\n"
+        "jobs.run(job_id=job.pk, work=recordings.seal)\n"
+        f"print(Record.objects.get(pk='{page.record_id}').status_reason)"
+    )
+    assert told.startswith("The last words were not heard. "), "it is not handed over as if it were whole"
 
 
 async def test_the_key_is_not_in_the_address(

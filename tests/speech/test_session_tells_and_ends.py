@@ -159,6 +159,24 @@ def test_interim_words_that_never_became_final_are_asked_for_again_but_not_for_e
     assert connections == 3
 
 
+def test_interim_words_that_were_given_up_in_a_pause_are_told_at_the_end() -> None:
+    live = listening()
+    live.hear(16000, 1.0)
+    live.pause(1.0)
+    now = 1.0
+    while live.state is not State.IDLE:  # each line is given back in the pause, and none makes these words final
+        live.event(live.connection, Partial("never final", 0, 900), now + 0.1)
+        live.tick(now + 9.0)
+        live.event(live.connection, Ended(), now + 9.1)
+        now += 20.0
+        live.tick(now)
+        live.opened(live.connection, now)
+    live.start(now)
+    live.opened(live.connection, now)
+    live.stop(now)
+    assert live.event(live.connection, Ended(), now + 2.0) == [Close(), Done(complete=False)]
+
+
 def test_sound_that_came_after_the_end_was_asked_for_gets_a_line_of_its_own() -> None:
     live = listening()
     live.hear(16000, 1.0)

@@ -160,6 +160,69 @@ def test_the_engine_that_heard_it_live_is_not_asked_again(record: Record, monkey
     assert Version.objects.filter(record=record).count() == 1
 
 
+def test_text_that_two_engines_made_names_both_and_is_heard_anew(
+    record: Record, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hears(monkeypatch, HEARD)
+    for model in ("moonshine-tiny-en", "whisper-test", "whisper-test"):
+        services.note_model(record_id=record.pk, model=model)
+    assert shown(record).model == "moonshine-tiny-en, whisper-test"
+    jobs.run(job_id=sealed(record).pk, work=second_pass.make)
+    assert shown(record).kind == Version.Kind.SECOND_PASS
+
+
+def not_all_heard(record: Record) -> Job:
+    """Finished while the gateway was away, by somebody who wants no second pass; sealed by now."""
+    Preferences.objects.update_or_create(user=record.owner, defaults={"second_pass": False})
+    services.note_model(record_id=record.pk, model="whisper-test")
+    services.finish(record_id=record.pk, unheard=services.unheard("The gateway does not answer."))
+    jobs.run(job_id=Job.objects.get(record=record, kind="seal").pk, work=recordings.seal)
+    return Job.objects.get(record=record, kind="second_pass", status="queued")
+
+
+def test_what_was_not_heard_is_said_and_heard_whoever_listened_and_whatever_is_wanted(
+    alice: User, record: Record, monkeypatch: pytest.MonkeyPatch, client: Client
+) -> None:
+    hears(monkeypatch, HEARD)
+    job = not_all_heard(record)
+    record.refresh_from_db()
+    assert record.status_reason.startswith("The last words were not heard. The gateway does not answer. ")
+    client.force_login(alice)
+    assert record.status_reason in client.get(f"/transcripts/{record.pk}/").content.decode()
+    jobs.run(job_id=job.pk, work=second_pass.make)
+    assert shown(record).kind == Version.Kind.SECOND_PASS
+    assert record.status_reason == "", "now they are there"
+
+
+def test_where_corrections_keep_the_live_text_the_record_goes_on_offering_the_rest(
+    alice: User, record: Record, monkeypatch: pytest.MonkeyPatch, client: Client
+) -> None:
+    hears(monkeypatch, HEARD)
+    services.take_back(record_id=record.pk, key="1-1", user_id=alice.pk)
+    job = not_all_heard(record)
+    client.force_login(alice)
+    assert "standing-again" not in client.get(f"/transcripts/{record.pk}/").content.decode(), "it is under way"
+    jobs.run(job_id=job.pk, work=second_pass.make)
+    assert shown(record).kind == Version.Kind.LIVE
+    for page in (f"/transcripts/{record.pk}/", "/transcripts/"):
+        seen = client.get(page).content.decode()
+        assert record.status_reason in seen
+        assert f'href="/transcripts/{record.pk}/again/"' in seen.split(record.status_reason)[1]
+    services.show_version(record_id=record.pk, number=2)
+    record.refresh_from_db()
+    assert record.status_reason == ""
+
+
+def test_going_on_to_a_whole_end_takes_the_sentence_back(record: Record, monkeypatch: pytest.MonkeyPatch) -> None:
+    hears(monkeypatch, HEARD)
+    services.finish(record_id=record.pk, unheard=services.unheard(""))
+    services.reopen(record_id=record.pk)
+    services.finish(record_id=record.pk)
+    jobs.run(job_id=Job.objects.get(record=record, kind="seal", status="queued").pk, work=recordings.seal)
+    record.refresh_from_db()
+    assert (record.status, record.status_reason) == (Record.Status.READY, "")
+
+
 def test_who_wants_none_gets_none(alice: User, record: Record) -> None:
     Preferences.objects.update_or_create(user=alice, defaults={"second_pass": False})
     services.finish(record_id=record.pk)

@@ -1,7 +1,8 @@
 """The second pass: a sealed recording heard again by the stronger engine, as a version of its own.
 
 The live text can be read all the while, and stays. The new version is shown by itself only while nobody has changed
-what was said; else it waits beside.
+what was said; else it waits beside. Where the same engine heard all of it live there is none: a second reading of its
+own is as often worse as better.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from transcripts.recordings import audio_path
 def make(lease: Lease) -> None:
     """The work of a second-pass job. Raises LibraryError with a sentence; the live text then stays as it is."""
     recording = Recording.objects.select_related("record").filter(record_id=lease.record_id).first()
-    if recording is None or _engine() == _live_engine(recording):  # the same ear would hear the same
+    if recording is None or (_engine() == _live_engine(recording) and not _lacks_words(recording.record)):
         _leave(lease)
         return
     _keep(lease, recording, _hear(lease, recording))
@@ -36,6 +37,10 @@ def _engine() -> str:
         return batch.engine_name()
     except engines.EngineMissing as error:
         raise Useless(str(error)) from error
+
+
+def _lacks_words(record: Record) -> bool:
+    return record.status_reason.startswith(services.UNHEARD)
 
 
 def _live_engine(recording: Recording) -> str:

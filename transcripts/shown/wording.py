@@ -11,7 +11,7 @@ from django.conf.locale import LANG_INFO
 from django.utils import timezone
 
 from transcripts.models import Job, Record
-from transcripts.services import ATTENDED
+from transcripts.services import ATTENDED, UNHEARD
 
 WORKING = (Job.Status.QUEUED, Job.Status.RUNNING, Job.Status.AWAITING)
 LEFT_OPEN = "This dictation was not finished. What was said is safe: continue it, or finish it."
@@ -30,6 +30,8 @@ class State:
     """The job that is started over by Retry: the one whose reason is told."""
     can_continue: bool = False
     can_cancel: bool = False
+    can_hear_again: bool = False
+    """Whether the text lacks words that the recording has."""
     left: str = ""
     """About how long it will take, once that can be told."""
     changes: bool = False
@@ -66,7 +68,11 @@ def state_of(record: Record, jobs: Iterable[Job], *, edited: bool, now: datetime
     if again and again.status == Job.Status.FAILED:
         return State(_settled(edited), reason=f"Not transcribed again: {again.reason}", retries=again.pk)
     state = _ready(latest.get(Job.Kind.SECOND_PASS), edited=edited)
-    return replace(state, reason=record.status_reason) if record.status_reason and not state.reason else state
+    if not record.status_reason:
+        return state
+    can_hear_again = not state.changes and record.status_reason.startswith(UNHEARD)
+    reason = " ".join(filter(None, [record.status_reason, state.reason]))
+    return replace(state, reason=reason, can_hear_again=can_hear_again)
 
 
 def retried_of(record: Record) -> int | None:

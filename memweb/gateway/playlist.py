@@ -40,7 +40,11 @@ class Parts:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A master playlist: the sound by itself where it is offered, else the variant of least bandwidth."""
+    """A master playlist: of the variant of least bandwidth the sound by itself, where that is offered.
+
+    Where it is offered more than once (languages, comments) it is the one a player would begin with: the default one,
+    else the first of those to be chosen without being asked for, else the first.
+    """
 
     url: str
 
@@ -60,18 +64,20 @@ def read(body: bytes, url: str) -> Parts | Choice:
 
 
 def _chosen(lines: list[str]) -> str:
-    alone = [_attributes(line) for line in lines if line.startswith("#EXT-X-MEDIA:")]
-    for told in alone:
-        if told.get("TYPE") == "AUDIO" and told.get("URI"):
-            return told["URI"]
     variants = [
-        (_number(_attributes(line).get("BANDWIDTH", ""), 1e12), lines[at + 1])
+        (_attributes(line), lines[at + 1])
         for at, line in enumerate(lines[:-1])
         if line.startswith("#EXT-X-STREAM-INF") and not lines[at + 1].startswith("#")
     ]
     if not variants:
         raise Unread("The playlist names no variant.")
-    return min(variants, key=lambda variant: variant[0])[1]
+    told, url = min(variants, key=lambda variant: _number(variant[0].get("BANDWIDTH", ""), 1e12))
+    offered = [_attributes(line) for line in lines if line.startswith("#EXT-X-MEDIA:")]
+    sounds = [one for one in offered if one.get("TYPE") == "AUDIO" and one.get("GROUP-ID") == told.get("AUDIO")]
+    if not sounds:
+        return url
+    first = min(sounds, key=lambda one: (one.get("DEFAULT") != "YES", one.get("AUTOSELECT") != "YES"))
+    return first.get("URI") or url  # without an address of its own, it is inside the variant
 
 
 def _parts(lines: list[str], url: str) -> Parts:

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from memweb.gateway import guard, tuner
+from memweb.gateway import guard, playlist, tuner
 from memweb.gateway.pull import Source, SourceGone, SourceUseless
 from tests.gateway import sources
 
@@ -91,6 +91,41 @@ async def test_a_finished_playlist_is_heard_whole(tones: Path, tmp_path: Path, k
             pcm, how = await pulled(f"{url}/{name}.m3u8")
             assert how == "ended"
             assert heard_tones(pcm) == list(TONES)
+
+
+def sound(group: str, uri: str, *more: str) -> str:
+    return ",".join([f'#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="{group}",NAME="n"', *([f'URI="{uri}"'] if uri else []), *more])
+
+
+@pytest.mark.parametrize(
+    ("offered", "chosen"),
+    [
+        ([sound("a", "de.m3u8"), sound("a", "en.m3u8", "DEFAULT=YES")], "en.m3u8"),
+        ([sound("a", "de.m3u8", "DEFAULT=NO"), sound("a", "en.m3u8", "AUTOSELECT=YES")], "en.m3u8"),
+        ([sound("a", "told.m3u8", "AUTOSELECT=YES"), sound("a", "en.m3u8", "DEFAULT=YES")], "en.m3u8"),
+        ([sound("a", "en.m3u8"), sound("a", "de.m3u8")], "en.m3u8"),
+        ([sound("b", "loud.m3u8", "DEFAULT=YES"), sound("a", "en.m3u8")], "en.m3u8"),
+        ([sound("a", "told.m3u8"), sound("a", "", "DEFAULT=YES")], "low.m3u8"),
+        ([sound("b", "loud.m3u8", "DEFAULT=YES")], "low.m3u8"),
+        (['#EXT-X-MEDIA:TYPE=SUBTITLES,GROUP-ID="a",DEFAULT=YES,URI="subs.m3u8"'], "low.m3u8"),
+    ],
+    ids=[
+        "default",
+        "autoselect",
+        "default first",
+        "the first",
+        "of its group",
+        "inside the variant",
+        "none",
+        "no sound",
+    ],
+)
+def test_of_several_renditions_the_one_a_player_begins_with_is_heard(offered: list[str], chosen: str) -> None:
+    variants = [
+        '#EXT-X-STREAM-INF:BANDWIDTH=900,AUDIO="b"', "high.m3u8", '#EXT-X-STREAM-INF:BANDWIDTH=100,AUDIO="a"', "low.m3u8"
+    ]  # fmt: skip
+    body = "\n".join(["#EXTM3U", *offered, *variants]).encode()
+    assert playlist.read(body, "http://127.0.0.1/all.m3u8") == playlist.Choice(f"http://127.0.0.1/{chosen}")
 
 
 async def test_a_live_playlist_is_joined_near_its_end_and_followed(tones: Path, tmp_path: Path) -> None:

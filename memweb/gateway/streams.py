@@ -30,7 +30,7 @@ from memweb.whereabouts import own_address
 SCHEMES = ("rtmp", "rtmps", "rtsp", "rtsps", "http", "https")
 LEASE = timedelta(seconds=12)
 ATTEMPTS = 5
-"""A stream whose holders died so often is ended: it may be what kills them."""
+"""A stream whose holders died so often, with nothing new told in between, is ended: it may be what kills them."""
 LONGEST_MS = 24 * 3_600_000
 NO_WEBHOOK = "An async request requires at least one webhook."
 STOPPED = "Stream stopped by user"
@@ -184,7 +184,8 @@ def to_be_cut(*, lease: str) -> dict[int, str]:
 
 def tell(*, stream_id: int, lease: str, messages: Iterable[tuple[str | None, str]], told_ms: int) -> bool:
     """Write what the provider said, in order: (our remark or None, its JSON), and up to where in the stream all of it
-    is said. False once the stream is not ours."""
+    is said. False once the stream is not ours. Who comes further is not what kills its holders: deaths before no longer
+    count."""
     with transaction.atomic():
         stream = _held(stream_id, lease)
         if stream is None:
@@ -192,7 +193,8 @@ def tell(*, stream_id: int, lease: str, messages: Iterable[tuple[str | None, str
         for remark, verbatim in messages:
             body = envelope.stream_callback(stream.task_id, StreamStatus.RUNNING, remark, verbatim)
             _tell(stream, body)
-        StreamTask.objects.filter(pk=stream.pk).update(told_ms=told_ms)
+        attempts = 1 if told_ms > stream.told_ms else stream.attempts
+        StreamTask.objects.filter(pk=stream.pk).update(told_ms=told_ms, attempts=attempts)
     return True
 
 

@@ -303,12 +303,32 @@ def test_a_killed_holders_stream_is_taken_up_where_it_was(account: Account, web:
     assert [message["status"] for message in told()].count(-1) == 1
 
 
+def killed(stream: StreamTask, lease: str, told_ms: int) -> bool:
+    """One more holder, who tells as far as this and dies; False once there is nothing to take up."""
+    if not streams.claim(lease=lease, most=1):
+        return False
+    assert streams.tell(stream_id=stream.pk, lease=lease, messages=[(None, '{"n":1}')], told_ms=told_ms)
+    StreamTask.objects.update(leased_until=timezone.now() - timedelta(seconds=1))
+    return True
+
+
+def test_deaths_of_holders_count_only_while_nothing_new_is_told(account: Account, web: str) -> None:
+    stream = queue(account, f"{web}/sound.wav")
+    for death in range(3 * streams.ATTEMPTS):  # of long, healthy streams, over days
+        assert killed(stream, f"holder {death}", (death + 1) * 1000)
+    deaths = 0
+    while killed(stream, f"other {deaths}", 15_000):
+        deaths += 1
+    assert deaths == streams.ATTEMPTS - 1, "the last that came further was the first of these"
+    assert told()[-1]["message"] == "What pulled this stream stopped again and again."
+
+
 def test_a_stream_dropped_on_a_database_error_is_not_held_for_ever(
     account: Account, web: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its own process goes on renewing what it pulls, and must leave out what it pulls no more."""
     queue(account, f"{web}/sound.wav")
-    charge, broken = streams.charge, [OperationalError("the database restarts")]
+    charge, broken, script = streams.charge, [OperationalError("the database restarts")], Script()
 
     def charge_or_not(**given: Any) -> bool | None:
         if broken:
@@ -319,7 +339,7 @@ def test_a_stream_dropped_on_a_database_error_is_not_held_for_ever(
     monkeypatch.setattr(streams, "LEASE", timedelta(seconds=1))
 
     async def work() -> None:
-        ended, at_work = asyncio.Event(), Conductor("one", lambda: None, Script().open)
+        ended, at_work = asyncio.Event(), Conductor("one", lambda: None, script.open)
         task = asyncio.create_task(at_work.run(ended))
         async with asyncio.timeout(60):
             while not await StreamTask.objects.filter(state="ended").aexists():
@@ -332,7 +352,7 @@ def test_a_stream_dropped_on_a_database_error_is_not_held_for_ever(
     asyncio.run(work())
     assert broken == []
     assert [message["status"] for message in told()][-1] == -1  # heard to its end
-    assert StreamTask.objects.get().attempts == 2
+    assert script.opened == 2
 
 
 def test_whoever_pulls_keeps_hold_of_its_streams_and_its_lanes(

@@ -121,9 +121,8 @@ def sound(group: str, uri: str, *more: str) -> str:
     ],
 )
 def test_of_several_renditions_the_one_a_player_begins_with_is_heard(offered: list[str], chosen: str) -> None:
-    variants = [
-        '#EXT-X-STREAM-INF:BANDWIDTH=900,AUDIO="b"', "high.m3u8", '#EXT-X-STREAM-INF:BANDWIDTH=100,AUDIO="a"', "low.m3u8"
-    ]  # fmt: skip
+    low = ['#EXT-X-STREAM-INF:BANDWIDTH=100,AUDIO="a"', "low.m3u8"]
+    variants = ['#EXT-X-STREAM-INF:BANDWIDTH=900,AUDIO="b"', "high.m3u8", *low]
     body = "\n".join(["#EXTM3U", *offered, *variants]).encode()
     assert playlist.read(body, "http://127.0.0.1/all.m3u8") == playlist.Choice(f"http://127.0.0.1/{chosen}")
 

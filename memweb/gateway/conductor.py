@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -36,6 +37,8 @@ NEVER_S = 10.0
 FINISH_S, STOP_S, LET_GO_S = 20.0, 5.0, 2.0
 """How long the provider may take for its last words: at the end, after a stop, when this process has to go."""
 PIECE = 3200
+OPENING = 2 * 32_000
+"""So many bytes of a source's first sound tell whether it begins again with the same, as a recording does."""
 ENDED = "Stream ended by its source"
 EMPTY = "The balance is used up."
 UNEXPECTED = "Something unexpected stopped this stream."
@@ -63,6 +66,7 @@ class Run:
         self._stream, self._lease, self._told = stream, lease, told
         self._query, self._open_line = query, open_line
         self._first_ms, self._last_ms = first, last
+        self.opening = stream.opening
         self._is_resumed = stream.audio_ms > 0
         self._before_ms = stream.told_ms  # under former leases; what they sent and nobody was told is sent again
         self._sent = 0  # bytes, under this one
@@ -193,7 +197,7 @@ class Run:
             await asyncio.sleep(BACK_OFF_S[min(tries, len(BACK_OFF_S) - 1)])
             tries += 1
 
-    def _note_gap(self, is_live: bool, heard_before: bool, tries: int, away_since: float) -> None:
+    def _note_gap(self, is_live: bool | None, heard_before: bool, tries: int, away_since: float) -> None:
         """To be said with the next message of the provider's. In a recording nothing is missing."""
         if is_live and not heard_before and self._is_resumed:
             self._remark = envelope.gap(None)
@@ -225,12 +229,12 @@ class Run:
         """How far into it everything was said."""
         return self._before_ms + (self._line.told_ms if self._line else 0)
 
-    def to_skip_ms(self, is_live: bool) -> int:
+    def to_skip_ms(self, is_live: bool | None) -> int:
         """Of a source that was just connected to."""
         return 0 if is_live and (self._is_resumed or self._sent) else self._first_ms + self._total_ms
 
     async def _charge(self, total_ms: int) -> None:
-        paid = await self._do(streams.charge, audio_ms=total_ms)
+        paid = await self._do(streams.charge, audio_ms=total_ms, opening=self.opening)
         if paid is None:
             raise Lost
         if not paid:
@@ -272,18 +276,36 @@ class Run:
 
 
 class _Skip:
-    """Passes over what is not to be heard: before the asked beginning, and what a recording said already."""
+    """Passes over what is not to be heard: before the asked beginning, and what a recording said already.
+
+    A source that does not say whether it is live is taken for a recording until it is connected to again. Then its
+    first sound is held back for a moment: a recording begins again with the same, and what is live has gone on.
+    """
 
     def __init__(self, run: Run, source: Source) -> None:
         self._run, self._source = run, source
+        self._first = bytearray()
         self._left: int | None = None
 
     def of(self, piece: bytes) -> bytes:
+        if self._source.is_live is None:
+            self._first += piece
+            if len(self._first) >= OPENING:
+                piece = self._told_apart(piece)
+            elif self._run.opening:
+                return b""
         if self._left is None:
             self._left = 32 * self._run.to_skip_ms(self._source.is_live)
         cut = min(self._left, len(piece))
         self._left -= cut
         return piece[cut:]
+
+    def _told_apart(self, piece: bytes) -> bytes:
+        """Learn what the source is; what is to be passed on of all that came."""
+        opening = hashlib.sha256(self._first[:OPENING]).hexdigest()
+        known, self._run.opening = self._run.opening, self._run.opening or opening
+        self._source.is_live = bool(known) and opening != known
+        return bytes(self._first) if known else piece
 
 
 class Conductor:

@@ -149,6 +149,7 @@ class StreamTask(models.Model):
     stop_asked_at = models.DateTimeField(null=True, blank=True)
     audio_ms = models.BigIntegerField(default=0)  # sent to the provider so far, over all leases
     told_ms = models.BigIntegerField(default=0)  # of that, what callbacks have told: the next holder goes on here
+    opening = models.CharField(max_length=64, blank=True)  # SHA-256 of its first sound, if it does not say what it is
     lease = models.CharField(max_length=32, blank=True)
     leased_until = models.DateTimeField(null=True, blank=True)
     attempts = models.PositiveSmallIntegerField(default=0)  # leases that ended with the death of their holder

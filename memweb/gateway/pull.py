@@ -40,8 +40,9 @@ class Source:
     """One connection to a source."""
 
     url: str
-    is_live: bool = field(default=True)
-    """False once it is known to be a recording: read again, it begins again at its beginning."""
+    is_live: bool | None = field(default=True)
+    """False once it is known to be a recording: read again, it begins again at its beginning. None where the source
+    does not say which it is."""
 
     async def pieces(self) -> Pieces:
         """PCM until the source's own end. Raises SourceGone or SourceUseless."""
@@ -90,8 +91,7 @@ class Source:
 
     async def _plain(self, answer: httpx.Response, head: bytes, body: AsyncIterator[bytes]) -> Pieces:
         """One answer that is the media: a recording, or a radio that never ends."""
-        radio = any(name.startswith("icy-") for name in answer.headers)
-        self.is_live = radio and "content-length" not in answer.headers
+        never_ends = self.is_live = _is_live(answer.headers)
 
         async def bytes_of() -> Pieces:
             yield head
@@ -101,7 +101,7 @@ class Source:
         async with aclosing(_decoded(bytes_of())) as pieces:
             async for piece in pieces:
                 yield piece
-        if self.is_live:
+        if never_ends:
             raise SourceGone("The source went away.")
 
     async def _listed(self, web: httpx.AsyncClient, text: bytes, url: str) -> Pieces:
@@ -166,6 +166,16 @@ class _Walk:
         if _end(listed) < self._next - len(listed.parts):
             self._next = max(listed.first, _end(listed) - LIVE_EDGE)
         self._listed = listed
+
+
+def _is_live(told: httpx.Headers) -> bool | None:
+    """Whether an answer that is media is a radio or a recording. None: it does not say, as one sent in chunks."""
+    if "content-length" in told:
+        return False
+    if any(name.startswith("icy-") for name in told):
+        return True
+    named = "etag" in told or "bytes" in told.get("accept-ranges", "").lower()
+    return False if named else None
 
 
 def _end(listed: Parts) -> int:

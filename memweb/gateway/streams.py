@@ -198,9 +198,9 @@ def tell(*, stream_id: int, lease: str, messages: Iterable[tuple[str | None, str
     return True
 
 
-def charge(*, stream_id: int, lease: str, audio_ms: int) -> bool | None:
-    """Charge the units begun by `audio_ms` of sound in all, before it is sent. False: the balance does not pay for it;
-    None: the stream is not ours any more."""
+def charge(*, stream_id: int, lease: str, audio_ms: int, opening: str = "") -> bool | None:
+    """Charge the units begun by `audio_ms` of sound in all, before it is sent, and keep what is known of the source's
+    first sound. False: the balance does not pay for it; None: the stream is not ours any more."""
     with transaction.atomic():
         stream = _held(stream_id, lease)
         if stream is None:
@@ -211,7 +211,7 @@ def charge(*, stream_id: int, lease: str, audio_ms: int) -> bool | None:
             if not ledger.can_begin(account_id=stream.account_id, rate=rate):
                 return False
             ledger.charge_heard([ledger.Heard(stream.account_id, stream.task_id, stream.provider, rate, audio_ms)])
-        StreamTask.objects.filter(pk=stream.pk).update(audio_ms=audio_ms)
+        StreamTask.objects.filter(pk=stream.pk).update(audio_ms=audio_ms, opening=opening or stream.opening)
     return True
 
 

@@ -157,8 +157,16 @@ Page = Callable[[], tuple[bytes, dict[str, str]] | None]
 
 
 @contextmanager
-def web_server(folder: Path, pages: dict[str, Page], radio: dict[str, Callable[[], Iterator[bytes]]]) -> Iterator[str]:
-    """Files of a folder, pages made when asked for, and radios: bytes without an end."""
+def web_server(
+    folder: Path,
+    pages: dict[str, Page],
+    radio: dict[str, Callable[[], Iterator[bytes]]],
+    unsaid: dict[str, Callable[[], Iterator[bytes]]] | None = None,
+) -> Iterator[str]:
+    """Files of a folder, pages made when asked for, and radios: bytes without an end.
+
+    What is unsaid comes in chunks, and no header tells whether it has an end: b"" is one, else the line drops.
+    """
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -168,6 +176,13 @@ def web_server(folder: Path, pages: dict[str, Page], radio: dict[str, Callable[[
                 with suppress(OSError):
                     for piece in radio[path]():
                         self.wfile.write(piece)
+                return
+            if unsaid and path in unsaid:
+                self.protocol_version = "HTTP/1.1"
+                self._answer(200, {"transfer-encoding": "chunked", "connection": "close"})
+                with suppress(OSError):
+                    for piece in unsaid[path]():
+                        self.wfile.write(b"%x\r\n%b\r\n" % (len(piece), piece))
                 return
             page = pages[path]() if path in pages else self._file(path)
             if page is None:

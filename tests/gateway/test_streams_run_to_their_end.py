@@ -12,6 +12,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from channels.db import database_sync_to_async
 from django.db import OperationalError, transaction
@@ -301,6 +302,67 @@ def test_a_killed_holders_stream_is_taken_up_where_it_was(account: Account, web:
     entries = LedgerEntry.objects.filter(session=stream.task_id).order_by("pk")
     assert list(entries.values_list("units", flat=True)) == [1, 2, 3]
     assert [message["status"] for message in told()].count(-1) == 1
+
+
+@pytest.fixture
+def mp3(recording: Path, tmp_path: Path) -> bytes:
+    return sources.encoded(tmp_path / "sound.mp3", recording, "libmp3lame", "mp3").read_bytes()
+
+
+@pytest.fixture
+def other_mp3(recording: Path, tmp_path: Path) -> bytes:
+    """The same backwards."""
+    with wave.open(str(recording)) as sound, wave.open(str(tmp_path / "back.wav"), "wb") as back:
+        back.setparams(sound.getparams())
+        back.writeframes(np.frombuffer(sound.readframes(sound.getnframes()), "<i2")[::-1].tobytes())
+    return sources.encoded(tmp_path / "back.mp3", tmp_path / "back.wav", "libmp3lame", "mp3").read_bytes()
+
+
+def test_what_does_not_say_that_it_is_live_is_heard_on_after_a_drop(
+    account: Account, tmp_path: Path, mp3: bytes, other_mp3: bytes
+) -> None:
+    visits = iter([[mp3], [other_mp3, b""]])
+    script = Script()
+    with sources.web_server(tmp_path, {}, {}, {"/talk": lambda: iter(next(visits))}) as url:
+        queue(account, f"{url}/talk")
+        conduct(script, over)
+    assert told()[-1]["message"] == "Stream ended by its source"
+    assert ["missing" in message["message"] for message in told()[:-1] if message["message"]] == [True]
+    assert 2 * SECONDS - 1 < len(script.heard) / 32_000 < 2 * SECONDS + 1
+
+
+def test_a_recording_that_does_not_say_so_is_heard_and_charged_once(
+    account: Account, tmp_path: Path, mp3: bytes
+) -> None:
+    ledger.set_balance(account_id=account.pk, balance=Decimal(1))
+    visits = iter([[mp3[: len(mp3) // 2]], [mp3[: len(mp3) * 3 // 4]], [mp3, b""]])
+    script = Script()
+    with sources.web_server(tmp_path, {}, {}, {"/talk": lambda: iter(next(visits))}) as url:
+        stream = queue(account, f"{url}/talk")
+        conduct(script, over)
+    assert [message["message"] for message in told()] == [None] * (len(told()) - 1) + ["Stream ended by its source"]
+    assert SECONDS - 1 < len(script.heard) / 32_000 < SECONDS + 1
+    assert [entry.units for entry in LedgerEntry.objects.filter(session=stream.task_id).order_by("pk")] == [1, 2, 3]
+
+
+@pytest.mark.parametrize("goes_on", [True, False], ids=["live", "a recording"])
+def test_what_does_not_say_what_it_is_is_known_again_by_the_next_holder(
+    account: Account, tmp_path: Path, mp3: bytes, other_mp3: bytes, goes_on: bool
+) -> None:
+    visits = iter([[mp3[: len(mp3) * 3 // 4]], [other_mp3 if goes_on else mp3, b""]])
+    heard_before, script = Script(), Script()
+    with sources.web_server(tmp_path, {}, {}, {"/talk": lambda: iter(next(visits))}) as url:
+        queue(account, f"{url}/talk")
+        with pytest.MonkeyPatch.context() as patient:
+            patient.setattr(conductor, "BACK_OFF_S", (90,))
+            patient.setattr(conductor, "LET_GO_S", 0)
+            conduct(heard_before, lambda: len(heard_before.heard) > 8 * 32_000)
+        told_before, told_ms = len(told()), StreamTask.objects.get().told_ms
+        conduct(script, over, lease="two")
+    remarks = [message["message"] for message in told()[told_before:-1] if message["message"]]
+    assert remarks == ([envelope.gap(None)] if goes_on else [])
+    rest = SECONDS if goes_on else SECONDS - told_ms / 1000
+    assert rest - 1 < len(script.heard) / 32_000 < rest + 1
 
 
 def killed(stream: StreamTask, lease: str, told_ms: int) -> bool:

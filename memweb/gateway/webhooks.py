@@ -102,6 +102,12 @@ def replay(*, delivery: Delivery) -> Delivery:
     return delivery
 
 
+def is_held(delivery: Delivery) -> bool:
+    """Whether it goes nowhere for now: it is for the account's own address, which is paused, or gone."""
+    endpoint = getattr(delivery.lane.account, "webhook", None)
+    return not delivery.lane.url and (endpoint is None or endpoint.state != State.ACTIVE)
+
+
 def deliveries(*, account_id: int) -> QuerySet[Delivery]:
     """This account's, newest first, with their lane and every attempt."""
     own = Delivery.objects.filter(lane__account_id=account_id)

@@ -117,6 +117,31 @@ def test_deliveries_are_shown_with_every_try_and_in_these_words(client: Client, 
     assert "late" not in only
 
 
+@pytest.mark.parametrize("state", ["paused", "failing", "gone"])
+def test_what_is_held_says_so_and_sending_it_now_promises_nothing(client: Client, account: Account, state: str) -> None:
+    tried(post(account, task="late"), 503)
+    fresh = post(account, task="fresh")
+    WebhookEndpoint.objects.update(state=state)
+    page = client.get("/settings/webhook/deliveries/").content.decode()
+    assert "Waits until you resume, last got 503" in page
+    assert page.count("Waits until you resume") == 2
+    assert "try now" not in page
+    assert "load delay:2s" not in page  # nothing will have changed
+    said = client.post(f"/settings/webhook/deliveries/{fresh.pk}/replay/", follow=True).content.decode()
+    assert "It waits until you resume" in said
+    assert "It is sent again" not in said
+    assert courier.claim(lease="x", most=9, busy={}) == []
+
+
+def test_what_has_an_address_of_its_own_is_never_held(client: Client, account: Account) -> None:
+    fresh = post(account, task="own")
+    Lane.objects.update(url="https://own.example/")
+    WebhookEndpoint.objects.update(state="paused")
+    assert "Waits until you resume" not in client.get("/settings/webhook/deliveries/").content.decode()
+    said = client.post(f"/settings/webhook/deliveries/{fresh.pk}/replay/", follow=True).content.decode()
+    assert "It is sent again" in said
+
+
 @pytest.mark.parametrize(
     "query", ["state=x", "task=%00", "before=x", "before=99999999999999999999", "task=" + "x" * 999]
 )

@@ -99,17 +99,25 @@ def deliveries(request: HttpRequest) -> HttpResponse:
     shown = list(rows[: PAGE + 1])
     context: dict[str, Any] = {"deliveries": shown[:PAGE], "more": shown[PAGE - 1].pk if len(shown) > PAGE else None}
     context |= {"state": state, "task": task, "states": Delivery.State.choices}
-    context["pending"] = not before and any(row.state == "waiting" and not row.attempts.all() for row in shown)
+    context["pending"] = not before and any(_is_new(row) for row in shown)
     template = "gateway/_deliveries.html" if request.htmx else "gateway/deliveries.html"  # type: ignore[attr-defined]
     return render(request, template, context)
+
+
+def _is_new(delivery: Delivery) -> bool:
+    """Whether it is about to be tried for the first time."""
+    return delivery.state == "waiting" and not delivery.attempts.all() and not webhooks.is_held(delivery)
 
 
 @login_required
 @require_POST
 def replay(request: HttpRequest, pk: int) -> HttpResponse:
     """Send one of one's own again. Somebody else's does not exist."""
-    webhooks.replay(delivery=get_object_or_404(Delivery, pk=pk, lane__account=_account(request)))
-    messages.success(request, "It is sent again, with the id it had.")
+    delivery = webhooks.replay(delivery=get_object_or_404(Delivery, pk=pk, lane__account=_account(request)))
+    if webhooks.is_held(delivery):
+        messages.warning(request, "It waits until you resume, then it is sent with the id it had.")
+    else:
+        messages.success(request, "It is sent again, with the id it had.")
     return redirect("deliveries")
 
 

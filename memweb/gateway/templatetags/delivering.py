@@ -6,6 +6,7 @@ from django import template
 from django.utils import timezone
 from django.utils.timesince import timeuntil
 
+from memweb.gateway import webhooks
 from memweb.gateway.models import Attempt, Delivery
 
 register = template.Library()
@@ -20,9 +21,11 @@ def standing(delivery: Delivery) -> str:
         return f"Answered {tries[-1].status} in {tries[-1].ms} ms"
     if delivery.state == Delivery.State.GIVEN_UP:
         return f"Given up after {len(tries)} {'try' if len(tries) == 1 else 'tries'}" if tries else "Given up"
-    if not tries:
-        return "Waiting"
-    return f"{_next(delivery, len(tries))}, last got {got(tries[-1])}"
+    if webhooks.is_held(delivery):
+        when = "Waits until you resume"
+    else:
+        when = _next(delivery, len(tries)) if tries else "Waiting"
+    return f"{when}, last got {got(tries[-1])}" if tries else when
 
 
 def _next(delivery: Delivery, tries: int) -> str:

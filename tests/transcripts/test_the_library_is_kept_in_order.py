@@ -18,6 +18,7 @@ from transcripts import recordings, seeding, services
 from transcripts.models import Passage, Record, Segment, Tag
 from transcripts.shown.filters import Filters
 from transcripts.shown.paging import ORDERS, Place, page
+from transcripts.views import library, selection
 
 pytestmark = pytest.mark.django_db
 
@@ -275,3 +276,47 @@ def test_many_records_are_seeded_and_found(alice: User, client: Client) -> None:
     html = client.get(reverse("library"), {"q": "the ", "sort": "date"}).content.decode()
     assert "moments, newest first" in html
     assert len(listed(client)) == 30
+
+
+def test_the_bin_has_as_many_pages_as_it_takes(alice: User, client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(selection, "BINNED", 2)
+    do(client, "bin", *three(alice))
+    first = client.get(reverse("bin")).content.decode()
+    assert "3 records, 1 to 2" in first
+    assert 'href="?page=2">Older' in first
+    second = client.get(reverse("bin"), {"page": "2"}).content.decode()
+    names = [re.findall(r'<b dir="auto">(\w)</b>', page) for page in (first, second)]
+    assert sorted(names[0] + names[1]) == ["A", "B", "C"]
+    assert ("Older" in second, 'href="?page=1">Newer' in second) == (False, True)
+    back = re.search(r'name="back" value="([^"]+)"', second)
+    assert back is not None
+    kept = Record.objects.get(title=names[1][0])
+    assert "1 record back in the library" in do(client, "restore", kept, back=back[1])
+    assert client.get(reverse("bin"), {"page": "nonsense"}).status_code == 200
+
+
+def test_a_full_list_of_choices_says_how_the_rest_is_typed(
+    alice: User, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(library, "CHOICES", 2)
+    a, b, c = three(alice)
+    url = reverse("library-choices", args=["tag"])
+    for record, tag in ((a, "one"), (b, "two")):
+        do(client, "tag", record, tag=tag)
+    assert "There are more" not in client.get(url).content.decode()
+    do(client, "tag", c, tag="zwei")
+    page = client.get(url).content.decode()
+    assert "There are more. Type one into the search, as tag:radio" in page
+    assert "#zwei" not in page
+
+
+def test_more_in_one_record_is_a_page_of_its_own(alice: User, client: Client) -> None:
+    record = making.dictation(alice, *["the ferry"] * 5, title="Crossing")
+    url = reverse("record-moments", args=[record.pk])
+    page = client.get(url, {"q": "ferry"}).content.decode()
+    assert "<h1>Found in one record</h1>" in page
+    assert page.count("<mark>ferry</mark>") == 5
+    assert "/transcripts/?q=ferry" in page
+    part = client.get(url, {"q": "ferry"}, headers={"HX-Request": "true"})
+    assert "<h1>" not in part.content.decode()
+    assert "HX-Request" in part.headers["Vary"]

@@ -30,6 +30,8 @@ PAGE = 30
 TITLES = 5
 MOMENTS = 200
 CHOICES = 60
+TYPED = {"language": "lang:pt", "speaker": "speaker:maya", "tag": "tag:radio"}
+"""How a further choice is typed into the search."""
 TOO_BROAD = "That is too much to look through at once. Add a word, or choose a filter."
 
 
@@ -92,25 +94,28 @@ def choices(request: HttpRequest, name: str) -> HttpResponse:
     records = Record.objects.visible_to(user)
     if name == "language":
         values = records.exclude(language="").order_by("language").values_list("language", flat=True).distinct()
-        options = [(code, wording.language(code)) for code in values[:CHOICES]]
+        options = [(code, wording.language(code)) for code in values[: CHOICES + 1]]
     elif name == "speaker":
         named = Speaker.objects.filter(record__owner=user, record__deleted_at=None).exclude(name="")
-        options = [(one, one) for one in named.order_by("name").values_list("name", flat=True).distinct()[:CHOICES]]
+        names = named.order_by("name").values_list("name", flat=True).distinct()
+        options = [(one, one) for one in names[: CHOICES + 1]]
     elif name == "tag":
         tags = Tag.objects.filter(owner=user).order_by("name").values_list("name", flat=True)
-        options = [(one, f"#{one}") for one in tags[:CHOICES]]
+        options = [(one, f"#{one}") for one in tags[: CHOICES + 1]]
     else:
         raise Http404
-    offered = [(label, reverse("library") + chosen.url(**{name: value})) for value, label in options]
+    offered = [(label, reverse("library") + chosen.url(**{name: value})) for value, label in options[:CHOICES]]
     context = {"options": offered, "name": filters.CHIPS[name].lower(), "back": reverse("library") + chosen.url()}
+    context["typed"] = TYPED[name] if len(options) > CHOICES else ""
     whole = not request.headers.get("HX-Request")
     return render(request, "transcripts/choices.html" if whole else "transcripts/_choices.html", context)
 
 
 @require_safe
 @login_required
+@vary_on_headers("HX-Request")
 def moments(request: HttpRequest, record_id: uuid.UUID) -> HttpResponse:
-    """Every moment of one record that answers a search."""
+    """Every moment of one record that answers a search; for htmx only they."""
     found, chosen = record_of(request, record_id), Filters.of(request.GET)
     query = chosen.query()
     try:
@@ -118,7 +123,9 @@ def moments(request: HttpRequest, record_id: uuid.UUID) -> HttpResponse:
     except search.TooBroad:
         ids = []
     group = search.Group(found.pk, ids, len(ids))
-    return render(request, "transcripts/_hits.html", {"hits": hits([group], query), "chosen": chosen})
+    context = {"hits": hits([group], query), "chosen": chosen, "back": reverse("library") + chosen.url()}
+    whole = not request.headers.get("HX-Request")
+    return render(request, "transcripts/moments.html" if whole else "transcripts/_hits.html", context)
 
 
 def _moments(request: HttpRequest, chosen: Filters, query: search.Query) -> dict[str, object]:

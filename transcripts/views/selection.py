@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest, QueryDict
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -23,6 +24,7 @@ from transcripts.views.lookup import person
 
 MOST = 20_000
 BINNED = 100
+"""Records of the bin on one page."""
 
 Deed = Callable[[int, list[uuid.UUID], str], str]
 
@@ -76,6 +78,7 @@ def selection(request: HttpRequest) -> HttpResponse:
 def bin_(request: HttpRequest) -> HttpResponse:
     """What is in the bin, the latest first, with the way back and the way out."""
     binned = Record.objects.in_bin_of(person(request)).order_by("-deleted_at", "-id")
+    part = Paginator(binned, BINNED).get_page(request.GET.get("page"))
     rows = [
         (
             record,
@@ -83,9 +86,9 @@ def bin_(request: HttpRequest) -> HttpResponse:
             wording.clock(record.duration_ms),
             wording.day(record.deleted_at or timezone.now()),
         )
-        for record in binned[:BINNED]
+        for record in part
     ]
-    return render(request, "transcripts/bin.html", {"rows": rows, "count": binned.count(), "here": "bin"})
+    return render(request, "transcripts/bin.html", {"rows": rows, "part": part, "here": "bin"})
 
 
 @require_POST

@@ -75,7 +75,8 @@ document.addEventListener('click', (event) => {
   const every = target.closest('[data-every]') ? whole() : null;
   if (every) {
     every.disabled = false;
-    count();
+    count(); // takes the button away
+    /** @type {HTMLElement | null | undefined} */ (form()?.querySelector('[data-leave]'))?.focus();
   }
   if (!target.matches('.pick .check')) return;
   const box = /** @type {HTMLInputElement} */ (target);
@@ -142,3 +143,23 @@ document.addEventListener('htmx:load', () => {
 });
 
 document.addEventListener('htmx:afterSettle', count);
+
+/** A row whose own menu takes it away, with the focus in it, and the row beside it. @type {Element[]} */
+let left = [];
+
+document.addEventListener('htmx:beforeSwap', (event) => {
+  const row = /** @type {Element} */ (event.target);
+  if (!row.matches('.item') || !row.querySelector('details')?.contains(document.activeElement)) return;
+  const all = [...document.querySelectorAll('.item')];
+  const at = all.indexOf(row);
+  left = [row, all[at + 1] ?? all[at - 1]];
+});
+
+// The focus goes to the menu of the row in its place; where it went to the bin, to the row beside it.
+document.addEventListener('htmx:afterSettle', () => {
+  if (!left.length || left[0].isConnected) return;
+  const [row, beside] = left;
+  left = [];
+  const next = document.getElementById(row.id)?.querySelector('summary') ?? beside?.querySelector('h3 a') ?? document.querySelector('main .search input');
+  if (document.activeElement === document.body) /** @type {HTMLElement | null} */ (next)?.focus();
+});

@@ -16,7 +16,7 @@ class Marks extends HTMLElement {
     this.#draw();
     this.#step();
     const field = /** @type {HTMLInputElement | null} */ (this.querySelector('details[open] input[name=note]'));
-    field?.focus();
+    queueMicrotask(() => field?.focus()); // after htmx has given the focus back to the button that was pressed
   }
 
   disconnectedCallback() {

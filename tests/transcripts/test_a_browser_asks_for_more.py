@@ -180,6 +180,17 @@ def test_moments_are_marked_by_keys_named_and_sought_out_again(driven: Driven, r
     page.wait_for_function("() => document.querySelector('audio').currentTime === 5")  # where one was is kept
 
 
+def test_the_focus_stays_where_marks_are_set(driven: Driven, record: str) -> None:
+    page = open_record(driven, record)
+    marks = page.get_by_role("region", name="Marks")
+    button = marks.get_by_role("button", name="Mark", exact=True)
+    button.press("Enter")
+    expect(page.locator("#marks").get_by_role("status")).to_contain_text("Mark at")
+    expect(button).to_be_focused()
+    marks.get_by_role("button", name="Chapter", exact=True).press("Enter")
+    expect(page.get_by_role("region", name="Chapters").get_by_role("textbox").first).to_be_focused()
+
+
 def test_marks_set_while_the_server_is_slow_are_all_kept(driven: Driven, record: str) -> None:
     page = open_record(driven, record)
     held: list[Route] = []

@@ -376,6 +376,15 @@ def test_keys_can_be_others(page: Page) -> None:
     expect(page.locator(".turn").nth(1)).to_be_focused()
 
 
+def test_on_a_phone_the_sheet_of_keys_says_what_to_press(page: Page) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.keyboard.press("?")
+    expect(page.locator("#keymap-said")).to_be_visible()
+    page.get_by_role("button", name="Next paragraph: J Change").click()
+    expect(page.locator("#keymap-said")).to_contain_text("Press the new key")
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
 def test_every_change_is_in_the_journal_and_can_be_put_back(page: Page, told: RunningServer, record: str) -> None:
     page.keyboard.press("j")
     page.keyboard.press("e")

@@ -126,6 +126,7 @@ def test_many_are_chosen_by_keys_and_by_shift_and_the_deed_is_done(page: Page) -
     expect(page.locator("[data-chosen]")).to_have_text("30 selected")
     page.get_by_role("button", name="Select all").click()
     expect(page.locator("[data-chosen]")).to_contain_text("also those further down")
+    expect(page.get_by_role("button", name="Leave selection")).to_be_focused()
     page.keyboard.press("Escape")
     assert chosen(page) == 0
     expect(page.locator(".bulk")).to_be_hidden()
@@ -149,6 +150,24 @@ def test_select_all_after_a_search_means_what_the_search_found(page: Page, seede
     expect(page.locator(".notice")).to_contain_text("31 records in the archive")
     assert "radio" in page.url
     seeded.ask(OUT_OF_THE_ARCHIVE)  # the other tests look at the same library
+
+
+def test_the_focus_stays_where_a_row_was_renamed_or_binned(page: Page, seeded: RunningServer) -> None:
+    row, beside = page.locator(".item").nth(3), page.locator(".item").nth(4)
+    row.locator("details.acts summary").focus()
+    page.keyboard.press("Enter")
+    row.get_by_role("textbox", name="Title").fill("Named by keys")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(row.locator("h3")).to_have_text("Named by keys")
+    expect(row.locator("details.acts summary")).to_be_focused()
+    after = beside.locator("h3").inner_text()
+    page.keyboard.press("Enter")
+    row.get_by_role("button", name="Move to the bin").press("Enter")
+    expect(page.locator(".notice")).to_contain_text("is in the bin")
+    expect(page.get_by_role("link", name=after, exact=True)).to_be_focused()
+    page.get_by_role("button", name="Undo").click()
+    page.wait_for_url("**/transcripts/")
 
 
 def test_a_chip_narrows_and_stands_until_it_is_taken_off(page: Page) -> None:

@@ -6,7 +6,7 @@ Whisper on this machine gives text ("audio"); Moonshine's port of pyannote says 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from memweb.engines.errors import EngineError, EngineMissing, HintsRefused
@@ -39,11 +39,24 @@ class Read:
     audio_ms: int
     language: str | None = None
     """Of most of the words: as asked, else detected."""
+    words: list[list[dict[str, Any]]] = field(default_factory=list)
+    """Those of each item; none of who spoke when."""
 
     @property
     def told(self) -> dict[str, Any]:
-        """All of it as memweb's own app is told. The documented answers and callbacks have no place for a language."""
-        return {"model": self.model, "items": self.items} | ({"language": self.language} if self.language else {})
+        """All of it as memweb's own app is told. The documented answers and callbacks have no place for a language,
+        nor for words."""
+        items = self.items
+        if self.words:
+            items = [item | {"words": words} for item, words in zip(items, self.words, strict=True)]
+        return {"model": self.model, "items": items} | ({"language": self.language} if self.language else {})
+
+
+def as_documented(told: Any) -> Any:
+    """What `Read.told` says, for who is not memweb's own app: its rows without their words."""
+    if not isinstance(told, dict) or not isinstance(told.get("items"), list):
+        return told
+    return told | {"items": [{name: row[name] for name in row if name != "words"} for row in told["items"]]}
 
 
 def text_of(asset: Asset, *, speaker: bool, language: str = "", progress: Progress | None = None) -> Read:
@@ -51,7 +64,8 @@ def text_of(asset: Asset, *, speaker: bool, language: str = "", progress: Progre
     order = orders.Order(hints=Hints(language=language or None), speakers=speaker)
     found = orders.fulfil(order, recognise(assets.path_of(asset), order, progress))
     items = rows.text_items(found, speakers=speaker)
-    return Read(rows.WHISPER, items, rows.text_rows(found), found.heard_ms, found.transcript.language)
+    language_found = found.transcript.language
+    return Read(rows.WHISPER, items, rows.text_rows(found), found.heard_ms, language_found, rows.word_rows(found))
 
 
 def speakers_of(asset: Asset, progress: Progress | None = None) -> Read:

@@ -86,7 +86,14 @@ def two_lines(monkeypatch: pytest.MonkeyPatch) -> None:
         voices = ("0", "1") if order.speakers else (None, None)
         times = ((0, 2980, "Hello, how are you today?"), (2980, 6780, "I'm doing well, thank you."))
         segments = tuple(
-            Segment(str(n), start, end, text, (Word(text, start, end, speaker=voices[n]),), speaker=voices[n])
+            Segment(
+                str(n),
+                start,
+                end,
+                text,
+                (Word(text, start, end, (0.9, None)[n], voices[n], estimated=n == 1),),
+                voices[n],
+            )
             for n, (start, end, text) in enumerate(times)
         )
         return Recognised(Transcript(segments, "en", 6780), heard_ms=6780)
@@ -142,14 +149,30 @@ def test_the_synchronous_answer_is_the_documented_one(client: Client, asset: Ass
 
 
 @pytest.mark.usefixtures("two_lines")
-def test_the_app_itself_is_told_the_language_as_well(owner: Account, asset: Asset) -> None:
+def test_the_app_itself_is_told_the_language_and_the_words_as_well(owner: Account, asset: Asset) -> None:
     app = Client(headers={"Authorization": internal_key(owner.user_id)})
     found = data(ask(app, "sync-generate-audio", asset_id=asset.asset_id))
     assert (found["language"], len(found["items"])) == ("en", 2)
+    assert [item["words"] for item in found["items"]] == [
+        [{"text": "Hello, how are you today?", "start": 0.0, "end": 2.98, "confidence": 0.9}],
+        [{"text": "I'm doing well, thank you.", "start": 2.98, "end": 6.78, "estimated": True}],
+    ]
     assert "language" not in data(ask(app, "sync-generate-speaker", asset_id=asset.asset_id))
     task_id = data(ask(app, "async-generate-audio", asset_id=asset.asset_id))["task_id"]
     tasks.run(pk=Task.objects.get(task_id=task_id).pk)
     assert data(app.get(f"{AT}/tasks/{task_id}"))["callback"]["data"] == found
+
+
+@pytest.mark.usefixtures("two_lines", "hooked")
+def test_who_is_not_the_app_is_told_no_words_at_once_later_or_called(client: Client, asset: Asset) -> None:
+    """The contract's rows have a fixed shape, and clients of strict types fall over another key."""
+    at_once = data(ask(client, "sync-generate-audio", asset_id=asset.asset_id))
+    task_id = data(ask(client, "async-generate-audio", asset_id=asset.asset_id))["task_id"]
+    tasks.run(pk=Task.objects.get(task_id=task_id).pk)
+    later = data(client.get(f"{AT}/tasks/{task_id}"))["callback"]["data"]
+    assert later == at_once | {"language": "en"}
+    assert {name for item in later["items"] for name in item} == {"text", "start_time", "end_time"}
+    assert b"words" not in bytes(Delivery.objects.get().body)
 
 
 @pytest.mark.usefixtures("two_lines")

@@ -26,6 +26,7 @@ from tests.transcripts.test_a_file_becomes_a_record import job_of, send, state, 
 from tests.waiting import until
 from transcripts import jobs, search
 from transcripts.hearing import transcription
+from transcripts.hearing.refold import refold
 from transcripts.models import Job, Message, Record, Recording, Segment
 
 pytestmark = [
@@ -119,6 +120,30 @@ def test_a_file_is_read_heard_and_kept(gateway: At, alice: User, tape: Path) -> 
     assert record.language == ("en" if gateway.built_in else "")  # the hosted one's Whisper does not tell it
     named = search.restrict(search.parse("lang:en"), Record.objects.visible_to(alice), owner_id=alice.pk)
     assert named.exists() == gateway.built_in
+
+
+@pytest.mark.parametrize("waited", [False, True])
+def test_words_have_times_and_confidences_where_this_machine_heard_them(
+    gateway: At, alice: User, tape: Path, monkeypatch: pytest.MonkeyPatch, waited: bool
+) -> None:
+    """As a task and on an open line; the hosted gateway's rows have none. Folded again, it is the same."""
+    if waited:
+        monkeypatch.setattr(Client, "task", lambda client, task_id: None)
+    record = send(alice, tape).record
+    assert record is not None
+    work()
+    lines = [(row.start_ms, row.end_ms, row.text, row.words) for row in Segment.objects.order_by("order")]
+    assert lines
+    for start_ms, end_ms, said, words in lines:
+        assert " ".join(word[0] for word in words) == (said if gateway.built_in else "")
+        times = [start_ms, *(at for word in words for at in word[1:3]), end_ms]
+        assert times == sorted(times)
+        assert all(0 < word[3] <= 1 and not word[4] for word in words)
+    assert len({word[3] for _, _, _, words in lines for word in words}) > 5 or not gateway.built_in
+    assert refold(record_id=record.pk) == 0
+    Segment.objects.update(text="spoiled", words=[])
+    assert refold(record_id=record.pk) == len(lines)
+    assert lines == [(row.start_ms, row.end_ms, row.text, row.words) for row in Segment.objects.order_by("order")]
 
 
 def test_a_provider_is_asked_by_its_own_name(gateway: At, alice: User, tape: Path) -> None:

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from django.http import HttpRequest
 from ninja import Path, Router
 
-from memweb.gateway import tasks
+from memweb.gateway import tasks, undertakings
 from memweb.gateway.api.door import caller_of
 from memweb.gateway.api.shapes import FAILURES, Answer, Shape
 from memweb.gateway.doors import Refused
@@ -40,13 +40,15 @@ class State(Shape):
     message: str | None
     """Why it failed; null otherwise."""
     callback: dict[str, Any] | None
-    """Once it is done: what the synchronous endpoint would have answered, and the `language` of a text."""
+    """Once it is done: what the synchronous endpoint would have answered, and the `language` of a text. memweb's own
+    app is told the words of each row too."""
 
 
 @router.get("/{task_id}", response={200: Answer[State], **FAILURES})
 def state(request: HttpRequest, task_id: TaskPath) -> dict[str, Any]:
     """How a task of this account stands."""
     task = _own(request, task_id)
+    is_own_app = caller_of(request).key_id is None
     total_ms = task.asset.duration_ms if task.asset is not None else None
     done = task.status == Task.Status.DONE
     return envelope.success(
@@ -57,7 +59,7 @@ def state(request: HttpRequest, task_id: TaskPath) -> dict[str, Any]:
             "total_ms": total_ms,
             "ahead": tasks.ahead_of(task),
             "message": task.reason or None,
-            "callback": envelope.success(task.result) if done else None,
+            "callback": envelope.success(_result(task, is_own_app=is_own_app)) if done else None,
         }
     )
 
@@ -67,6 +69,10 @@ def cancel(request: HttpRequest, task_id: TaskPath) -> dict[str, Any]:
     """Let a task be. One that is over stays as it is."""
     tasks.cancel(pk=_own(request, task_id).pk)
     return envelope.success(None)
+
+
+def _result(task: Task, *, is_own_app: bool) -> Any:
+    return task.result if is_own_app else undertakings.as_documented(task.result)
 
 
 def _own(request: HttpRequest, task_id: str) -> Task:

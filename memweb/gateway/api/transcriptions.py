@@ -39,6 +39,21 @@ class Audio(OfAsset):
     """ISO 639-1; empty: detected. This server's own: the hosted one detects."""
 
 
+class Word(Shape):
+    """A word of a row, in seconds."""
+
+    text: str
+    """As it is written in the row."""
+    start: float
+    """Where it begins."""
+    end: float
+    """Where it ends."""
+    confidence: float | None = None
+    """How sure the engine is, 0 to 1."""
+    estimated: bool = False
+    """Whether its times were not heard but reckoned from the row's."""
+
+
 class Item(Shape):
     """Times in seconds. `speaker` is there only where it was asked for."""
 
@@ -50,6 +65,8 @@ class Item(Shape):
     """Where it ends."""
     speaker: str | None = None
     """SPEAKER_00, SPEAKER_01, where it was asked for."""
+    words: list[Word] | None = None
+    """For memweb's own app alone."""
 
 
 class Turn(Shape):

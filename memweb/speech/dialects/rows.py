@@ -7,6 +7,7 @@ from typing import Any
 
 from memweb.speech.dialects.orders import said, voices
 from memweb.speech.recognition import Recognised
+from memweb.speech.transcript import Word
 from memweb.speech.voices import Turn
 
 WHISPER = "whisper-1"
@@ -31,6 +32,21 @@ def text_rows(found: Recognised) -> list[dict[str, Any]]:
         }
         for segment in found.transcript.segments
     ]
+
+
+def word_rows(found: Recognised) -> list[list[dict[str, Any]]]:
+    """The words of each row, for memweb's own app: the contract's rows have no place for them.
+
+    `confidence` is there where the engine gives one, `estimated` where the times were not heard.
+    """
+    return [[_word(word) for word in segment.words] for segment in found.transcript.segments]
+
+
+def _word(word: Word) -> dict[str, Any]:
+    told: dict[str, Any] = {"text": word.text, "start": _seconds(word.start_ms), "end": _seconds(word.end_ms)}
+    if word.confidence is not None:
+        told["confidence"] = word.confidence
+    return told | {"estimated": True} if word.estimated else told
 
 
 def speaker_rows(turns: Sequence[Turn]) -> list[dict[str, Any]]:

@@ -9,13 +9,16 @@ from memweb.speech.dialects import wire
 from memweb.speech.dialects.batch import building, reading
 from memweb.speech.dialects.batch.result import BatchResult
 from memweb.speech.dialects.languages import base_language
-from memweb.speech.transcript import Segment
+from memweb.speech.transcript import Segment, Word
 
 _KNOWN = frozenset({"items", "rows", "data", "language", "usage_metadata", "duration"})
 
 
 def read_text(payload: object) -> BatchResult:
-    """Whisper's items, with or without speakers. A row without text says nothing."""
+    """Whisper's items, with or without speakers, and with words where the gateway built in told them.
+
+    A row without text says nothing.
+    """
     return _read(payload, silent=False)
 
 
@@ -51,7 +54,22 @@ def _segments(rows: list[dict[str, Any]], language: str | None, *, silent: bool)
         end = max(start, _time(row, "end_time", "end") or 0)
         before = end
         if said or (silent and speaker):
-            yield Segment(str(number), start, end, text=said, speaker=speaker, language=language)
+            words = tuple(_words(row, start)) if said else ()
+            yield Segment(str(number), start, end, text=said, words=words, speaker=speaker, language=language)
+
+
+def _words(row: dict[str, Any], start: int) -> Iterator[Word]:
+    """A missing time is the end of the word before, and an estimate."""
+    reached = start
+    for item in wire.objects(row.get("words")):
+        said = reading.words_of(item.get("text"))
+        if not said:
+            continue
+        begin, end = _time(item, "start"), _time(item, "end")
+        estimated = begin is None or end is None or item.get("estimated") is True
+        begin = reached if begin is None else begin
+        reached = max(begin, end or 0)
+        yield Word(said, begin, reached, reading.share(item.get("confidence")), estimated=estimated)
 
 
 def _time(row: dict[str, Any], *names: str) -> int | None:

@@ -52,10 +52,10 @@ class Run(NamedTuple):
 
 
 class Diarizer:
-    """One recording. Feed `add` with floats at 16 kHz, then ask for `turns` once."""
+    """One recording. Feed `add` with floats at 16 kHz, then ask once for `turns`, of `most` voices if that is told."""
 
-    def __init__(self, models: Models) -> None:
-        self._models = models
+    def __init__(self, models: Models, most: int | None = None) -> None:
+        self._models, self._most = models, most
         self._held = np.empty(0, np.float32)
         self._looked = 0  # so many of the held samples were in the chunk before
         self._active: list[Mask] = []
@@ -119,6 +119,15 @@ class Diarizer:
         if len(self._longer) < 2:  # nothing to compare
             return np.zeros(len(self._prints), np.intp)
         voices = sorting.centroids(np.array(self._longer, np.float64), self._models.spread)
+        found = self._likest(voices)
+        if self._most is None or len(voices) <= self._most:
+            return found
+        lengths = [run.last - run.first for runs in self._runs for run in runs]
+        heard = np.bincount(found, weights=lengths, minlength=len(voices))
+        return self._likest(voices[np.argsort(-heard, kind="stable")[: self._most]])
+
+    def _likest(self, voices: Doubles) -> npt.NDArray[np.intp]:
+        """For each run, which of these voices it is most like."""
         found = np.empty(len(self._prints), np.intp)
         for at in range(0, len(found), _AT_ONCE):
             prints: Doubles = np.array(self._prints[at : at + _AT_ONCE], np.float64)

@@ -18,9 +18,10 @@ def available() -> bool:
     return registry.has_moonshine()
 
 
-def turns(pcm: Iterable[bytes], done: Callable[[int], None] | None = None) -> tuple[Turn, ...]:
+def turns(pcm: Iterable[bytes], done: Callable[[int], None] | None = None, most: int | None = None) -> tuple[Turn, ...]:
     """The turns of a recording of s16le 16 kHz mono PCM, in order. `done` is told how many ms were heard.
 
+    With more voices than `most`, what the others said falls to those they are most like.
     Stands back while live work is late. Raises EngineMissing, EngineFailed.
     """
     if not available():
@@ -33,7 +34,7 @@ def turns(pcm: Iterable[bytes], done: Callable[[int], None] | None = None) -> tu
             done(at)
 
     with talk.child("voices") as (reading, writing, child):
-        talk.write(writing, {"t": "hello", "threads": process.threads()})
+        talk.write(writing, {"t": "hello", "threads": process.threads(), "most": most})
         while True:
             frame = talk.read(reading, alive)
             if frame is None:

@@ -2,7 +2,7 @@
 
 The child asks for audio and gets it, as `reader` does.
 
-In:  hello{threads} audio{}+pcm end{}
+In:  hello{threads,most?} audio{}+pcm end{}
 Out: more{ms} turns{turns: [[start_ms, end_ms, voice], ...]}
 """
 
@@ -74,10 +74,10 @@ class Native:
         return sorted(found)
 
 
-def listener(threads: int) -> Listener:
-    """The quicker of both that works here."""
+def listener(threads: int, most: int | None = None) -> Listener:
+    """The quicker of both that works here. The slower one cannot be told how many voices there are at most."""
     try:
-        return Diarizer(Models(threads))
+        return Diarizer(Models(threads), most)
     except NotCarried:
         return Native()
 
@@ -93,7 +93,7 @@ def listen(link: socket.socket) -> None:
     hello = wire.read(reading)
     if hello is None:
         return
-    ear = listener(hello[0]["threads"])
+    ear = listener(hello[0]["threads"], hello[0].get("most"))
     heard = 0
     while True:
         say({"t": "more", "ms": heard * 1000 // RATE})

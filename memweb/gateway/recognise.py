@@ -93,9 +93,11 @@ def recognise(
     )
 
 
-def turns_of(path: Path, progress: Progress | None = None) -> tuple[tuple[Turn, ...], int]:
+def turns_of(
+    path: Path, progress: Progress | None = None, most_speakers: int | None = None
+) -> tuple[tuple[Turn, ...], int]:
     """Who speaks when in one file, and its length in ms. Raises as `recognise` does."""
-    order = Order(speakers=True)
+    order = Order(speakers=True, most_speakers=most_speakers)
     sound = _Sound(path, order)
     return _turns(sound, order, _Share(progress, 1).next()), sound.length_ms
 
@@ -107,7 +109,9 @@ def _channels(path: Path) -> int:
 def _turns(sound: _Sound, order: Order, progress: Progress) -> tuple[Turn, ...]:
     with sound.pieces() as pieces:
         expected = sound.expected_ms
-        found = speakers.turns(pieces, lambda ms: progress(min(99, 100 * ms // expected) if expected else 0))
+        found = speakers.turns(
+            pieces, lambda ms: progress(min(99, 100 * ms // expected) if expected else 0), order.most_speakers
+        )
     shifted = tuple(
         replace(turn, start_ms=turn.start_ms + order.start_ms, end_ms=turn.end_ms + order.start_ms) for turn in found
     )

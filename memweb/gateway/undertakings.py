@@ -68,9 +68,9 @@ def text_of(asset: Asset, *, speaker: bool, language: str = "", progress: Progre
     return Read(rows.WHISPER, items, rows.text_rows(found), found.heard_ms, language_found, rows.word_rows(found))
 
 
-def speakers_of(asset: Asset, progress: Progress | None = None) -> Read:
-    """Who speaks when in it. Raises as `text_of` does."""
-    turns, audio_ms = turns_of(assets.path_of(asset), progress)
+def speakers_of(asset: Asset, *, most: int = 0, progress: Progress | None = None) -> Read:
+    """Who speaks when in it, `most` voices at most (0: as many as there are). Raises as `text_of` does."""
+    turns, audio_ms = turns_of(assets.path_of(asset), progress, most or None)
     listed = rows.speaker_rows(turns)
     return Read(rows.PYANNOTE, listed, listed, audio_ms)
 
@@ -121,7 +121,7 @@ def _text(task: Task, asset: Asset, progress: Progress) -> Read:
 
 
 def _speakers(task: Task, asset: Asset, progress: Progress) -> Read:
-    return speakers_of(asset, progress)
+    return speakers_of(asset, most=int(task.options.get("speakers") or 0), progress=progress)
 
 
 KINDS: dict[str, Kind] = {

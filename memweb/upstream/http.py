@@ -121,14 +121,18 @@ class Client:
         own = {"language": language} if language and self._gateway.built_in else {}
         return {"asset_id": asset_id, "model": model, "speaker": speaker, **own}
 
-    def tell_speakers(self, asset_id: str) -> Heard:
-        """Who speaks when; waits until it is done."""
-        return self._listen("/transcriptions/sync-generate-speaker", asset_id=asset_id)
+    def tell_speakers(self, asset_id: str, *, most: int = 0) -> Heard:
+        """Who speaks when; waits until it is done. Only the gateway built in can be told how many at `most`."""
+        return self._listen("/transcriptions/sync-generate-speaker", **self._voices(asset_id, most))
 
-    def begin_telling_speakers(self, asset_id: str) -> str:
+    def begin_telling_speakers(self, asset_id: str, *, most: int = 0) -> str:
         """The same without waiting: the id of the task."""
-        body = {"asset_id": asset_id}
+        body = self._voices(asset_id, most)
         return _id_in(self._ask("POST", "/transcriptions/async-generate-speaker", json=body).data, "task_id")
+
+    def _voices(self, asset_id: str, most: int) -> dict[str, Any]:
+        own = {"speakers": most} if most and self._gateway.built_in else {}
+        return {"asset_id": asset_id, **own}
 
     def speech_to_text(self, provider: str, parameters: Mapping[str, Any]) -> Heard:
         """A provider's own transcription with its own parameters (asset_id, url or source_url among them); waits."""

@@ -137,7 +137,7 @@ class Cardboard(Models):
     def __init__(self, directions: Doubles) -> None:
         self.spread = _spread()
         self.looked = 0
-        self._directions = directions.astype(np.float32)
+        self.directions = directions.astype(np.float32)
 
     def segment(self, samples: Floats) -> Mask:
         assert len(samples) == CHUNK
@@ -151,7 +151,7 @@ class Cardboard(Models):
     def voiceprint(self, features: Floats, frames: Mask) -> Floats | None:
         self.looked += int(frames.sum())
         [voice] = set(self._frames[frames].tolist())
-        found: Floats = self._directions[voice - 1].copy()
+        found: Floats = self.directions[voice - 1].copy()
         return found
 
 
@@ -167,10 +167,12 @@ def cardboard(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], Cardboard]:
     return make
 
 
-def _told(models: Models, seconds: list[tuple[float, int]], piece: int = 70_001) -> diarization.Turns:
+def _told(
+    models: Models, seconds: list[tuple[float, int]], piece: int = 70_001, most: int | None = None
+) -> diarization.Turns:
     """The turns of a recording in which one voice after the other speaks for so many seconds."""
     samples = np.concatenate([np.full(round(RATE * length), voice, np.float32) for length, voice in seconds])
-    ear = Diarizer(models)
+    ear = Diarizer(models, most)
     for at in range(0, len(samples), piece):
         ear.add(samples[at : at + piece])
     return ear.turns()
@@ -190,6 +192,18 @@ def test_turns_are_where_the_voices_are_whatever_the_pieces(cardboard: Callable[
     for (start, end, _), (first, last) in zip(told, expected, strict=True):
         assert abs(start - first * 1000) < 60
         assert abs(end - last * 1000) < 60
+
+
+def test_of_no_more_voices_than_asked_and_what_the_others_say_falls_to_who_is_like_them(
+    cardboard: Callable[[int], Cardboard],
+) -> None:
+    models = cardboard(4)
+    models.directions[3] = 0.995 * models.directions[3] + 0.1 * models.directions[1]  # a little like the second
+    plan = [(12.0, 1), (1.0, 0), (9.0, 2), (1.0, 0), (14.0, 3), (1.0, 0), (5.0, 4), (1.0, 0)] * 2
+    assert [voice for *_, voice in _told(models, plan)] == [0, 1, 2, 3] * 2
+    assert [voice for *_, voice in _told(models, plan, most=3)] == [0, 1, 2, 1] * 2
+    assert {voice for *_, voice in _told(models, plan, most=1)} == {0}
+    assert _told(models, plan, most=9) == _told(models, plan)
 
 
 def test_a_silent_voice_costs_nothing_and_each_moment_is_looked_at_twice(

@@ -100,7 +100,7 @@ def two_lines(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(undertakings, "recognise", found)
     turns = (Turn(0, 2980, "7"), Turn(2980, 6780, "2"))
-    monkeypatch.setattr(undertakings, "turns_of", lambda path, progress=None: (turns, 6780))
+    monkeypatch.setattr(undertakings, "turns_of", lambda path, progress=None, most=None: (turns, 6780))
 
 
 def ask(client: Client, name: str, **body: Any) -> Any:
@@ -184,6 +184,26 @@ def test_speakers_are_rows_of_start_and_end(client: Client, asset: Asset) -> Non
             {"start": 2.98, "end": 6.78, "speaker": "SPEAKER_01"},
         ],
     }
+
+
+@pytest.mark.usefixtures("hooked")
+@pytest.mark.parametrize("speakers", [0, 3])
+def test_as_many_voices_are_told_apart_as_was_asked_at_once_and_later(
+    speakers: int, client: Client, asset: Asset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int | None] = []
+
+    def found(pieces: Any, done: Any = None, most: int | None = None) -> tuple[Turn, ...]:
+        asked.append(most)
+        return tuple(Turn(1000 * number, 1000 * number + 900 - number, str(number)) for number in range(5))
+
+    monkeypatch.setattr("memweb.engines.speakers.turns", found)
+    at_once = data(ask(client, "sync-generate-speaker", asset_id=asset.asset_id, speakers=speakers))
+    assert len({item["speaker"] for item in at_once["items"]}) == (speakers or 5)
+    data(ask(client, "async-generate-speaker", asset_id=asset.asset_id, speakers=speakers))
+    undertakings.KINDS["speaker"].work(Task.objects.get(), lambda percent: None)
+    assert asked == [speakers or None] * 2
+    assert "speakers" in refused(ask(client, "sync-generate-speaker", asset_id=asset.asset_id, speakers=-1), 400)
 
 
 @pytest.mark.usefixtures("two_lines", "hooked")

@@ -18,7 +18,7 @@ from transcripts import jobs, recordings, services
 from transcripts.editor import editing
 from transcripts.errors import Refused
 from transcripts.hearing import again, speakers, transcription
-from transcripts.models import Edit, Job, Record, Recording, Speaker, Version
+from transcripts.models import Edit, Job, Record, Recording, Segment, Speaker, Version
 
 pytestmark = pytest.mark.django_db(transaction=True)
 WORK = {Job.Kind.TRANSCRIBE: transcription.transcribe, Job.Kind.SPEAKERS: speakers.tell}
@@ -158,6 +158,18 @@ def test_the_form_asks_what_an_upload_asks_and_tells_the_price(
     job = Job.objects.get(kind=Job.Kind.TRANSCRIBE)
     assert (job.options["provider"], job.options["language"]) == ("elevenlabs", "pt")
     assert preferences_of(alice).file_options == {}, "what uploads ask for is another matter"
+
+
+def test_a_language_that_was_not_told_is_none_that_was_found(hosted: StandIn, as_alice: Client, record: Record) -> None:
+    """The hosted gateway's Whisper cannot be told one, nor how many speak: also where the form was an older one."""
+    ask(as_alice, record, language="pt", speakers="3")
+    job = Job.objects.get(kind=Job.Kind.TRANSCRIBE)
+    assert (job.options["language"], job.options["speakers"]) == ("", 0)
+    Job.objects.filter(pk=job.pk).update(options=job.options | {"language": "pt", "speakers": 3})
+    work()
+    assert newest(record).language == ""
+    assert Segment.objects.filter(version=newest(record)).exclude(speaker=None).exists()
+    assert not any("language" in one.body or "speakers" in one.body for one in hosted.asked if "generate" in one.path)
 
 
 def test_on_this_machine_it_costs_nothing(as_alice: Client, record: Record) -> None:

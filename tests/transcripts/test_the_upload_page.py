@@ -17,6 +17,7 @@ from memweb.accounts.services import preferences_of
 from tests import media_files
 from tests.transcripts import making
 from transcripts import services, uploads
+from transcripts.files.asked import options_of
 from transcripts.files.options import ASSEMBLYAI, ELEVENLABS, FEATURES, WHISPER, Options
 from transcripts.models import Job, Record, Recording, Upload, Version
 from transcripts.shown import wording
@@ -214,6 +215,25 @@ def test_the_built_in_gateway_costs_nothing_and_says_so(as_alice: Client, settin
 def test_a_choice_the_gateway_does_not_offer_is_left_out(as_alice: Client, alice: User) -> None:
     as_alice.post("/upload/options/", {"provider": "elevenlabs"})
     assert "on this machine, no cost" in page(as_alice)
+
+
+@pytest.mark.parametrize("hosted", [False, True])
+def test_what_who_listens_cannot_be_told_is_not_offered(
+    as_alice: Client, alice: User, settings: Any, hosted: bool
+) -> None:
+    """The contract of the hosted gateway's Whisper has no language, and that of its speakers no number."""
+    if hosted:
+        settings.GATEWAY_URL, settings.GATEWAY_KEY = "https://speech.example.org", "k"
+    form = {"language": "pt", "speakers": "3", "provider": "whisper-1"}
+    html = as_alice.post("/upload/options/", form, headers={"HX-Request": "true"}).content.decode()
+    assert ('<option value="3" selected>' in html, '<option value="pt" selected>' in html) == (not hosted, not hosted)
+    assert ('<option value="2">' in html, '<option value="fr">' in html) == (not hosted, not hosted)
+    assert ('<option value="0" selected>' in html, "cannot be told one" in html) == (hosted, hosted)
+    assert ("Portuguese, tell speakers apart" in html) != hosted
+    asked = options_of(alice)
+    assert (asked.language, asked.speakers) == (("", 0) if hosted else ("pt", 3))
+    html = as_alice.post("/upload/options/", form | {"speakers": "-1"}).content.decode()
+    assert options_of(alice).speakers == -1
 
 
 @pytest.mark.parametrize(

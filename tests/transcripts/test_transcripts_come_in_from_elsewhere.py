@@ -19,6 +19,7 @@ from memweb.accounts.services import ensure_owner
 from memweb.speech.formats import FORMATS, Options, Unreadable
 from memweb.speech.transcript import Mark, Transcript
 from tests import media_files
+from tests.gateway_stand_in import StandIn
 from tests.transcripts import making
 from transcripts import jobs, search, services, shelving, uploads
 from transcripts.editor import editing, marking
@@ -248,6 +249,9 @@ def test_the_shell_prints_and_writes_what_was_said(
         )
     told = json.loads((tmp_path / "two_cities.json").read_text())
     assert "best of times" in " ".join(segment["text"].lower() for segment in told["segments"])
+    heard = [word for segment in told["segments"] for word in segment["words"]]
+    assert all(0 < word["confidence"] <= 1 and not word["estimated"] for word in heard)
+    assert len({word["confidence"] for word in heard}) > 5, "the engine's own figures, not one for all"
     assert "This is no recording" in capsys.readouterr().err
     assert not Record.objects.exists()
 
@@ -261,6 +265,20 @@ def test_the_shell_replaces_no_result(db: None, tmp_path: Path, monkeypatch: pyt
         (out / "talk.txt").write_text("corrected")
     found = {path.name: path.read_text().strip() for path in out.iterdir()}
     assert found == {"talk.txt": "corrected", "talk 2.txt": ".mp3", "talk 3.txt": ".wav", "talk 4.txt": ".mp3"}
+
+
+def test_the_shell_says_that_a_hosted_gateway_is_told_no_language(
+    db: None, tmp_path: Path, capsys: Any, settings: Any
+) -> None:
+    tape = media_files.make(tmp_path / "tape.wav", media_files.tone(1))
+    with StandIn() as hosted:
+        settings.GATEWAY_URL, settings.GATEWAY_KEY = hosted.url, hosted.key
+        call_command("transcribe", str(tape))
+        assert "language" not in capsys.readouterr().err
+        call_command("transcribe", str(tape), "--language", "pt")
+    printed = capsys.readouterr()
+    assert "cannot be told a language" in printed.err
+    assert printed.out
 
 
 def test_the_shell_prints_no_pdf(db: None) -> None:

@@ -75,6 +75,18 @@ def test_only_the_gateway_built_in_is_told_a_language(hosted: StandIn, built_in:
     assert [asked.body.get("language") for asked in hosted.asked[1:]] == ["pt" if built_in else None, None]
 
 
+@pytest.mark.parametrize("built_in", [True, False])
+def test_only_the_gateway_built_in_is_told_how_many_speak(hosted: StandIn, built_in: bool) -> None:
+    hosted.webhook = hosted.url + "/storage/callback"
+    with Client(Gateway(hosted.url, hosted.key, built_in=built_in)) as client:
+        asset_id = client.upload(io.BytesIO(b"sound"), "a.wav")
+        for most in (2, 0):
+            client.tell_speakers(asset_id, most=most)
+            client.begin_telling_speakers(asset_id, most=most)
+    bodies = [asked.body for asked in hosted.asked if asked.path.endswith("generate-speaker")]
+    assert [body.get("speakers") for body in bodies] == [2 if built_in else None] * 2 + [None] * 2
+
+
 @pytest.mark.parametrize("provider", ["elevenlabs", "assemblyai"])
 def test_a_provider_is_asked_with_its_own_parameters(hosted: StandIn, client: Client, provider: str) -> None:
     asset_id = client.upload(io.BytesIO(b"sound"), "a.wav")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -29,19 +30,29 @@ from transcripts.files.options import (
 from transcripts.shown import wording
 
 SPEAKERS: tuple[tuple[int, str], ...] = (
-    (NONE, "Do not tell apart"), (ANY, "Tell apart, any number"), (2, "Exactly two"), (3, "Exactly three"),
-    (4, "Exactly four"), (5, "Exactly five"), (6, "Exactly six"),
+    (NONE, "Do not tell apart"), (ANY, "Tell apart, any number"), (2, "Two"), (3, "Three"), (4, "Four"), (5, "Five"),
+    (6, "Six"),
 )  # fmt: skip
 
 
 def options_of(user: User) -> Options:
     """What this person chose last, as far as their gateway offers it."""
-    chosen = Options.read(accounts.preferences_of(user).file_options)
-    return (
-        chosen
-        if chosen.provider in _offered(gateway_of(user))
-        else Options.read({**chosen.kept(), "provider": WHISPER})
-    )
+    return possible(Options.read(accounts.preferences_of(user).file_options), gateway_of(user))
+
+
+def possible(options: Options, gateway: Gateway) -> Options:
+    """These, as far as this gateway offers them and can act on them."""
+    if options.provider not in _offered(gateway):
+        options = Options.read({**options.kept(), "provider": WHISPER})
+    if can_be_told(options, gateway):
+        return options
+    return replace(options, language="", speakers=min(options.speakers, ANY))
+
+
+def can_be_told(options: Options, gateway: Gateway) -> bool:
+    """Whether who listens can be told the language and how many speak. The contract has no place for either in what
+    is asked of the hosted gateway's Whisper."""
+    return gateway.built_in or options.provider != WHISPER
 
 
 def gateway_of(user: User) -> Gateway:
@@ -75,12 +86,15 @@ def sentence(options: Options, gateway: Gateway) -> str:
 
 def context(user: User, options: Options | None = None) -> dict[str, Any]:
     """What the form shows: these options, else those that this person chose last."""
-    options, gateway = options or options_of(user), gateway_of(user)
+    gateway = gateway_of(user)
+    options = possible(options, gateway) if options else options_of(user)
+    is_told = can_be_told(options, gateway)
     return {
         "options": options,
         "sentence": sentence(options, gateway),
-        "languages": LANGUAGES,
-        "speakers": SPEAKERS,
+        "languages": LANGUAGES if is_told else (),
+        "speakers": SPEAKERS if is_told else SPEAKERS[:2],
+        "is_told": is_told,
         "listeners": _offered(gateway).items(),
         "models": MODELS[options.provider] if len(MODELS[options.provider]) > 1 else (),
         "features": [_shown(feature, options) for feature in FEATURES[options.provider]],

@@ -11,6 +11,7 @@ from memweb.speech import transcript as speech
 from memweb.speech.dialects import batch
 from transcripts import jobs, services
 from transcripts.errors import Useless
+from transcripts.files.options import Options
 from transcripts.hearing.transcription import GONE, OF_VERSION, Outcome, at_gateway, in_time, let_go, payload_of
 from transcripts.jobs import Lease
 from transcripts.models import Job, Record, Recording, Version
@@ -25,6 +26,7 @@ def tell(lease: Lease) -> None:
     recording = Recording.objects.filter(record_id=lease.record_id).first()
     if recording is None:
         raise Useless(GONE)
+    most = max(0, Options.read(job.options).speakers)
     outcome = at_gateway(
         lease,
         job,
@@ -34,8 +36,8 @@ def tell(lease: Lease) -> None:
             job,
             client,
             PYANNOTE,
-            begin=lambda: client.begin_telling_speakers(asset),
-            waited=lambda: Outcome(client.tell_speakers(asset).raw, PYANNOTE),
+            begin=lambda: client.begin_telling_speakers(asset, most=most),
+            waited=lambda: Outcome(client.tell_speakers(asset, most=most).raw, PYANNOTE),
         ),
     )
     if outcome is not None:

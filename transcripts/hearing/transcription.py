@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from django.db import transaction
@@ -226,6 +226,8 @@ def keep(*, job_id: int, outcome: Outcome, holder: str | None = None) -> Version
         raise Useless(f"The provider could not transcribe this. It says: {line(result.failure)}")
     options = Options.read(job.options)
     services.keep_result(record_id=record.pk, dialect=outcome.dialect, raw=outcome.raw)
+    if options.provider == WHISPER and job.gateway:  # a hosted gateway's Whisper is told no language
+        options = replace(options, language="")
     version = _version(record, options, result.transcript)
     jobs.complete(job=job)
     if outcome.dialect == WHISPER and options.tells_speakers and result.transcript.segments:

@@ -27,7 +27,8 @@ def again(request: HttpRequest, record_id: uuid.UUID) -> HttpResponse:
     if request.method != "POST":
         return _form(request, record)
     try:
-        hearing.start(record_id=record.pk, options=asked.read_form(request.POST).kept())
+        options = asked.possible(asked.read_form(request.POST), asked.gateway_of(person(request)))
+        hearing.start(record_id=record.pk, options=options.kept())
     except Refused as error:
         messages.error(request, str(error))
     return redirect("record", record.pk)

@@ -15,6 +15,7 @@ from memweb.gateway.models import Asset, LedgerEntry
 from memweb.gateway.native.door import refused
 from memweb.gateway.waiting import room
 from memweb.speech import envelope
+from memweb.speech.dialects.orders import MOST_SPEAKERS
 from memweb.speech.dialects.rows import PYANNOTE, WHISPER
 
 router = Router(tags=["transcriptions"])
@@ -37,6 +38,11 @@ class Audio(OfAsset):
     """Whether each row says who speaks."""
     language: str = Field("", max_length=16)
     """ISO 639-1; empty: detected. This server's own: the hosted one detects."""
+
+
+class Voices(OfAsset):
+    speakers: int = Field(0, ge=0, le=MOST_SPEAKERS)
+    """How many there are at most; 0: as many as are heard. This server's own."""
 
 
 class Word(Shape):
@@ -108,9 +114,9 @@ def sync_generate_audio(request: HttpRequest, payload: Audio) -> dict[str, Any]:
 
 
 @router.post("/sync-generate-speaker", response={200: Answer[Turns], **FAILURES, **FAULTS})
-def sync_generate_speaker(request: HttpRequest, payload: OfAsset) -> dict[str, Any]:
+def sync_generate_speaker(request: HttpRequest, payload: Voices) -> dict[str, Any]:
     """Who speaks when in an asset, at once."""
-    return _now(request, payload, PYANNOTE)
+    return _now(request, payload, PYANNOTE, most=payload.speakers)
 
 
 @router.post("/async-generate-audio", response={200: Answer[Begun], **FAILURES})
@@ -120,13 +126,13 @@ def async_generate_audio(request: HttpRequest, payload: Audio) -> dict[str, Any]
 
 
 @router.post("/async-generate-speaker", response={200: Answer[Begun], **FAILURES})
-def async_generate_speaker(request: HttpRequest, payload: OfAsset) -> dict[str, Any]:
+def async_generate_speaker(request: HttpRequest, payload: Voices) -> dict[str, Any]:
     """Who speaks when in an asset, later, by the account's webhook."""
-    return _later(request, payload, "speaker", PYANNOTE)
+    return _later(request, payload, "speaker", PYANNOTE, speakers=payload.speakers)
 
 
 def _now(
-    request: HttpRequest, payload: OfAsset, provider: str, *, speaker: bool = False, language: str = ""
+    request: HttpRequest, payload: OfAsset, provider: str, *, speaker: bool = False, language: str = "", most: int = 0
 ) -> dict[str, Any]:
     caller = caller_of(request)
     account_id = caller.account_id
@@ -137,7 +143,7 @@ def _now(
             if provider == WHISPER:
                 found = undertakings.text_of(asset, speaker=speaker, language=language)
             else:
-                found = undertakings.speakers_of(asset)
+                found = undertakings.speakers_of(asset, most=most)
         except FileNotFoundError:
             raise Refused(400, undertakings.DELETED) from None
         except reading.EXPECTED as error:
@@ -154,7 +160,9 @@ def _now(
     return envelope.success(found.told if is_own_app else {"model": found.model, "items": found.items})
 
 
-def _later(request: HttpRequest, payload: OfAsset, kind: str, provider: str, **options: bool | str) -> dict[str, Any]:
+def _later(
+    request: HttpRequest, payload: OfAsset, kind: str, provider: str, **options: bool | str | int
+) -> dict[str, Any]:
     caller = caller_of(request)
     account_id = caller.account_id
     if caller.key_id is not None and not outbox.has_webhook(account_id):  # the app itself asks after its tasks

@@ -19,6 +19,8 @@ from memweb.speech.transcript import Segment, Word
 
 MOST_FAVOURED = 400
 """Characters of favoured words and of a prompt: about half of what Whisper can hear before it listens."""
+MOST_SPEAKERS = 32
+"""So many voices can be asked for."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from memweb.media.errors import NotMedia
 from memweb.speech.dialects import batch
 from memweb.speech.formats import FORMATS, Options
 from memweb.speech.transcript import Transcript
+from memweb.upstream.address import Gateway
 from memweb.upstream.errors import UpstreamError
 from memweb.upstream.http import Client
 from transcripts.files import asked
@@ -43,11 +44,14 @@ class Command(BaseCommand):
         folder = _folder(options["to"])
         if folder is None and not FORMATS[options["format"]].is_text:
             raise CommandError(f"A {options['format']} is no text to print. Say where it goes, with --to FOLDER.")
+        gateway = asked.gateway_of(ensure_owner())
+        if options["language"] and not gateway.built_in:
+            self.stderr.write("The gateway's Whisper cannot be told a language. It finds it by itself.")
         failed = 0
         for name in options["files"]:
             path, progress = Path(name), Progress(Path(name).name)
             try:
-                transcript = _transcribed(path, options["language"], progress)
+                transcript = _transcribed(path, gateway, options["language"], progress)
             except (NotMedia, EngineError, UpstreamError, OSError) as error:
                 failed += 1
                 progress.end()
@@ -90,8 +94,7 @@ def _folder(name: str | None) -> Path | None:
     return folder
 
 
-def _transcribed(path: Path, language: str, progress: Progress) -> Transcript:
-    gateway = asked.gateway_of(ensure_owner())
+def _transcribed(path: Path, gateway: Gateway, language: str, progress: Progress) -> Transcript:
     if gateway.built_in:
         return _here(path, language, progress)
     with path.open("rb") as file, Client(gateway) as client:

@@ -39,7 +39,7 @@ from typing import Any
 from memweb.speech import text
 from memweb.speech.dialects import orders
 from memweb.speech.dialects.contract import RefusedParameter
-from memweb.speech.dialects.orders import Limit, Order, Said
+from memweb.speech.dialects.orders import MOST_SPEAKERS, Limit, Order, Said
 from memweb.speech.dialects.parameters import Parameters
 from memweb.speech.dialects.wording import Wording, sequence
 from memweb.speech.recognition import Hints, Recognised
@@ -95,7 +95,6 @@ OWN = [
     "speech_threshold",
 ]
 LANGUAGES = ("language_codes", "language_code")
-MOST_SPEAKERS = 32
 LONGEST_MS = 7 * 24 * 3600 * 1000
 _FEATURES = [
     "sentiment_analysis",

@@ -33,7 +33,7 @@ from typing import Any
 from memweb.speech import text
 from memweb.speech.dialects import orders
 from memweb.speech.dialects.contract import RefusedParameter
-from memweb.speech.dialects.orders import Order, Said
+from memweb.speech.dialects.orders import MOST_SPEAKERS, Order, Said
 from memweb.speech.dialects.parameters import Parameters
 from memweb.speech.formats import FORMATS
 from memweb.speech.formats.options import CaptionRules, Options
@@ -56,7 +56,6 @@ LACKING = {
 GRANULARITIES = ("word", "none", "segment", "character")
 RAW = ("pcm_s16le_16", "pcm_s16le_16000")
 EXPORTED = ("srt", "txt")
-MOST_SPEAKERS = 32
 OWN = [
     "model_id",
     "language_code",

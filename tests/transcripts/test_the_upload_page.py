@@ -18,11 +18,12 @@ from tests import media_files
 from tests.transcripts import making
 from transcripts import services, uploads
 from transcripts.files.asked import options_of
-from transcripts.files.options import ASSEMBLYAI, ELEVENLABS, FEATURES, WHISPER, Options
+from transcripts.files.options import ASSEMBLYAI, ELEVENLABS, FEATURES, MODELS, WHISPER, Options
 from transcripts.models import Job, Record, Recording, Upload, Version
 from transcripts.shown import wording
 
 pytestmark = pytest.mark.django_db
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -245,6 +246,56 @@ def test_odd_choices_are_left_at_their_defaults(given: object) -> None:
     read = Options.read(given)
     assert (read.language, read.model, read.speakers, read.more) == ("", "", -1, {})
     assert Options.read(read.kept()) == read
+
+
+DOCUMENTED: dict[str, str] = {
+    ELEVENLABS: "language_code model_id diarize timestamps_granularity tag_audio_events num_speakers file_format"
+    " source_lang target_lang",
+    ASSEMBLYAI: "punctuate format_text speaker_labels speakers_expected language_detection"
+    " language_confidence_threshold speech_model speech_threshold disfluencies sentiment_analysis entity_detection"
+    " auto_highlights content_safety iab_categories auto_chapters summarization summary_model summary_type redact_pii"
+    " redact_pii_policies redact_pii_sub redact_pii_audio redact_pii_audio_quality filter_profanity word_boost"
+    " boost_param custom_spelling webhook_url multichannel audio_start_from audio_end_at custom_topics topics",
+}
+"""What the contract lists (PROTOCOLS 2.3), word for word, beside the sources."""
+NEVER_ASKED = {"file_format", "multichannel", "redact_pii_audio", "redact_pii_audio_quality", "webhook_url"}
+"""What makes no sense from here; docs/using.md says why."""
+WRITTEN = {
+    "audio_start_from": 1500, "audio_end_at": 9000, "speech_threshold": 0.5, "language_confidence_threshold": 0.7,
+    "target_lang": "en", "timestamps_granularity": "segment", "summary_model": "conversational", "summary_type": "gist",
+    "redact_pii_sub": "entity_name", "boost_param": "high", "redact_pii_policies": "person_name\nlocation",
+    "topics": "ferries", "word_boost": "Osei", "custom_spelling": "acra = Accra",
+}  # fmt: skip
+"""What a person writes or picks, for what is more than a box to tick."""
+
+
+@pytest.mark.parametrize("provider", [ELEVENLABS, ASSEMBLYAI])
+def test_all_that_is_documented_of_a_provider_can_be_asked_for_on_the_page(
+    as_alice: Client, alice: User, settings: Any, provider: str
+) -> None:
+    """Each is in what is sent once somebody picks it, and no less than what is documented is."""
+    settings.GATEWAY_URL, settings.GATEWAY_KEY = "https://speech.example.org", "k"
+    common = {
+        "provider": provider,
+        "features_of": provider,
+        "speakers": "2",
+        "model": dict(MODELS[provider]).popitem()[0],
+    }
+
+    def sent(**picked: object) -> dict[str, Any]:
+        as_alice.post("/upload/options/", common | picked)
+        return options_of(alice).parameters("re_1")
+
+    as_alice.post("/upload/options/", {"provider": provider})
+    boxes = re.findall(r'<input class="check" type="checkbox" id="o-\w+" name="(\w+)"', page(as_alice))
+    ticked = sent(language="pt", **dict.fromkeys(boxes, "on"), **WRITTEN)
+    unticked = sent(**WRITTEN)
+    found = {name for name in {*ticked, *unticked} if ticked.get(name) != unticked.get(name) or name in WRITTEN}
+    always = {"diarize", "speaker_labels", "num_speakers", "speakers_expected", "model_id", "speech_model"}
+    documented = set(DOCUMENTED[provider].split())
+    assert documented - found - (always & ticked.keys()) == documented & NEVER_ASKED
+    told = (ROOT / "docs/using.md").read_text()
+    assert all(f"`{name}`" in told for name in NEVER_ASKED)
 
 
 def test_every_feature_can_be_asked_for_and_kept() -> None:

@@ -147,6 +147,8 @@ def _elevenlabs(options: Options) -> dict[str, Any]:
     own: dict[str, Any] = {"model_id": options.model or "scribe_v2", "diarize": options.tells_speakers}
     if options.language:
         own["language_code"] = options.language
+        if "target_lang" in options.more:
+            own["source_lang"] = options.language
     if options.speakers > 0:
         own["num_speakers"] = options.speakers
     return own

@@ -5,7 +5,7 @@ import { lastAtOrBefore } from './reading.js';
 const STEP = 4;
 const BAR = 2;
 const PEAK_MS = 100;
-const COLOURS = 3;
+const COLOURS = 8;
 
 /**
  * Peaks gathered into so many bars, the loudest of each, as a share of the loudest of all.

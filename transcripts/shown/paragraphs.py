@@ -14,7 +14,8 @@ from transcripts.shown.wording import clock
 
 UNSURE = 0.5
 """Words of less confidence than this are marked."""
-COLOURS = 3
+COLOURS = 8
+"""Of voices, in tokens.css; more of them begin anew."""
 
 
 @dataclass(frozen=True, slots=True)

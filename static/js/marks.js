@@ -1,6 +1,9 @@
 // @ts-check
 /** <mem-marks>: the outline and the marks beside a record, in step with its player, and on its time line. */
 
+/** What is above this many pixels is behind the bar. */
+const BAR = 80;
+
 /** One after the other: each answer brings all marks, and a new element in place of the one that is there by then. */
 let turn = Promise.resolve();
 
@@ -23,13 +26,21 @@ class Marks extends HTMLElement {
     this.#over.abort();
   }
 
-  /** Mark where the sound is. @param {boolean} isChapter */
+  /** Mark where the sound is, or the reader. @param {boolean} isChapter */
   add(isChapter) {
-    const at = Math.round(this.#player?.sound?.now * 1000);
+    const at = this.#player ? Math.round(this.#player.sound?.now * 1000) : this.#read();
     if (!Number.isFinite(at)) return;
     const path = this.dataset.marks ?? '';
     const values = { at_ms: at, ...(isChapter ? { chapter: 'on' } : {}) };
     turn = turn.then(() => htmx.ajax('POST', path, { target: '#marks', swap: 'outerHTML', values })).catch(() => {});
+  }
+
+  /** When the paragraph begins that was chosen, else the first one in sight. */
+  #read() {
+    const { chosen } = /** @type {any} */ (document.querySelector('mem-editor')) ?? {};
+    const all = /** @type {HTMLElement[]} */ ([...document.querySelectorAll('mem-text .turn')]);
+    const seen = chosen?.isConnected ? chosen : all.find((article) => article.getBoundingClientRect().bottom > BAR);
+    return Number(seen?.dataset.start);
   }
 
   /** @returns {any} */

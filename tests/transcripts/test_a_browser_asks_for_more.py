@@ -39,6 +39,14 @@ jobs.run(job_id=Job.objects.get(record=record).pk, work=recordings.seal)
 jobs.cancel(record_id=record.pk)
 print(record.pk)
 """
+CAPTIONS = r"""
+from transcripts.files import importing
+owner = User.objects.get(username="owner")
+at = lambda seconds: f"00:{seconds // 60:02}:{seconds % 60:02},000"
+srt = "\n".join(f"{n}\n{at(30 * n + 1)} --> {at(30 * n + 3)}\nLine {n}.\n" for n in range(60))
+transcript = importing.read(name="a.srt", data=srt.encode())
+print(importing.as_record(owner_id=owner.pk, name="a.srt", transcript=transcript).pk)
+"""
 WORK = """
 from transcripts import jobs
 from transcripts.hearing import transcription
@@ -189,6 +197,33 @@ def test_the_focus_stays_where_marks_are_set(driven: Driven, record: str) -> Non
     expect(button).to_be_focused()
     marks.get_by_role("button", name="Chapter", exact=True).press("Enter")
     expect(page.get_by_role("region", name="Chapters").get_by_role("textbox").first).to_be_focused()
+
+
+def test_without_sound_what_is_marked_is_what_is_read(driven: Driven, server: RunningServer) -> None:
+    captions = server.ask(CAPTIONS)
+    page = open_record(driven, captions)
+    page.keyboard.press("m")
+    marks = page.get_by_role("region", name="Marks")
+    expect(marks.get_by_role("link", name="Marked 0:01")).to_be_visible()
+    for _ in range(3):
+        page.keyboard.press("j")
+    expect(page.locator(".turn").nth(3)).to_be_focused()
+    page.keyboard.press("Shift+M")
+    expect(page.get_by_role("textbox", name="Note at 1:31")).to_be_focused()
+    page.keyboard.type("The harbour")
+    page.keyboard.press("Enter")
+    chapter = page.get_by_role("region", name="Chapters").get_by_role("link", name="The harbour 1:31")
+    expect(chapter).to_be_visible()
+    page.reload()  # nothing is chosen: what is in sight counts
+    page.mouse.move(400, 400)
+    page.mouse.wheel(0, 10**6)
+    expect(page.locator(".turn").first).not_to_be_in_viewport()
+    marks.get_by_role("button", name="Mark", exact=True).dispatch_event("click")
+    expect(marks.get_by_role("link", name="Marked")).to_have_count(2)
+    assert marks.get_by_role("link", name="Marked").last.inner_text() != "Marked\n0:01"
+    chapter.click()
+    expect(page.locator(".s.found")).to_have_text("Line 3.")
+    expect(page.locator(".s.found")).to_be_in_viewport()
 
 
 def test_marks_set_while_the_server_is_slow_are_all_kept(driven: Driven, record: str) -> None:

@@ -7,12 +7,15 @@ import re
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from memweb.accounts.models import User
 from tests.house.test_hostile_text_is_shown_as_text import PAYLOADS, is_clean
-from tests.transcripts import making
-from transcripts import services
+from tests.transcripts import making, posting
+from transcripts import services, streams
+from transcripts.callbacks import applying
 from transcripts.editor import marking
+from transcripts.files import importing
 from transcripts.models import Mark, Record, Recording, Version
 
 pytestmark = pytest.mark.django_db
@@ -142,9 +145,42 @@ def test_there_can_be_too_many_and_that_is_said(
     assert len(marks()) == 1
 
 
-def test_where_nothing_can_be_played_nothing_is_marked_anew(as_alice: Client, record: Record) -> None:
+def test_without_a_recording_what_has_times_is_marked_and_leads_to_its_words(as_alice: Client, record: Record) -> None:
     Recording.objects.all().delete()
-    assert "data-mark=" not in as_alice.get(f"/transcripts/{record.pk}/").content.decode()
+    page = as_alice.get(f"/transcripts/{record.pk}/").content.decode()
+    assert page.count('data-mark="') == 2, "both buttons"
+    html = as_alice.post(at(record), {"at_ms": "42000", "chapter": "on"}, headers=HX).content.decode()
+    assert shown(html) == [("42000", "Chapter")]
+    assert 'data-mark="chapter"' in html
+    [to] = re.findall(r'href="([^"]*)" data-go=', html)
+    assert to == f"/transcripts/{record.pk}/?version=1&amp;at=42000"
+    assert '<mem-moments class="sought"' in as_alice.get(to.replace("&amp;", "&")).content.decode()
+
+
+@pytest.mark.parametrize("source", ["stream", "import"])
+def test_streams_and_transcripts_from_elsewhere_can_be_marked(source: str, alice: User, as_alice: Client) -> None:
+    if source == "stream":
+        made = streams.begin(owner_id=alice.pk, title="Radio", provider="elevenlabs", task_id="t1")
+        assert 'data-mark=""' not in as_alice.get(f"/transcripts/{made.pk}/").content.decode(), "nothing was said yet"
+        posting.store(alice, posting.commit("t1", "The first words.", 1.0))
+        applying.apply_waiting()
+    else:
+        captions = importing.read(name="a.srt", data=b"1\n00:00:01,000 --> 00:00:02,500\nThe first words.\n")
+        made = importing.as_record(owner_id=alice.pk, name="a.srt", transcript=captions)
+    assert 'data-mark=""' in as_alice.get(f"/transcripts/{made.pk}/").content.decode()
+    as_alice.post(at(made), {"at_ms": "1000", "note": "Here"})
+    assert marks() == [(1000, "Here", False)]
+
+
+@pytest.mark.parametrize("text", [b"Only text.\n\nWithout times.", None])
+def test_where_nothing_has_a_time_nothing_is_marked_anew(text: bytes | None, alice: User, as_alice: Client) -> None:
+    if text is None:
+        made = Record.objects.create(
+            owner=alice, source="file", title="x", status="finishing", started_at=timezone.now()
+        )
+    else:
+        made = importing.as_record(owner_id=alice.pk, name="a.txt", transcript=importing.read(name="a.txt", data=text))
+    assert 'data-mark=""' not in as_alice.get(f"/transcripts/{made.pk}/").content.decode()
 
 
 @pytest.mark.parametrize("payload", PAYLOADS)

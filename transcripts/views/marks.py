@@ -16,7 +16,7 @@ from memweb.speech.dialects.batch import Extra
 from transcripts.editor import marking
 from transcripts.errors import Refused
 from transcripts.hearing import results
-from transcripts.models import Mark, Record, Recording
+from transcripts.models import Mark, Record, Recording, Version
 from transcripts.shown import wording
 from transcripts.views import sheets
 from transcripts.views.lookup import record_of, version_of
@@ -63,9 +63,16 @@ def removal(request: HttpRequest, record_id: uuid.UUID, pk: int) -> HttpResponse
     return _after(request, record, said, back=back)
 
 
-def section(record: Record, recording: Recording | None, extras: Iterable[Extra] = ()) -> dict[str, object]:
-    """What `_marks.html` wants; `extras` are what a provider said besides the text."""
+def section(
+    record: Record, version: Version | None, recording: Recording | None, extras: Iterable[Extra] = ()
+) -> dict[str, object]:
+    """What `_marks.html` wants; `extras` are what a provider said besides the text. Marks are set where the sound is,
+    and where there is none, where the text is: a stream's, a file's of captions.
+    """
     own = list(record.marks.all())
+    has_times = recording is not None or (
+        version is not None and version.segments.shown().filter(end_ms__gt=0).exists()
+    )
     return {
         "chapters": [
             {"at_ms": one.at_ms, "clock": wording.clock(one.at_ms), "note": one.title, "mark": one.mark}
@@ -75,7 +82,8 @@ def section(record: Record, recording: Recording | None, extras: Iterable[Extra]
             {"at_ms": one.at_ms, "clock": wording.clock(one.at_ms), "note": one.note, "mark": one}
             for one in own if not one.is_chapter
         ],
-        "can_mark": recording is not None,
+        "can_mark": has_times,
+        "has_sound": recording is not None,
     }  # fmt: skip
 
 
@@ -89,7 +97,7 @@ def _section(
     context = {
         "version": version, "said": said, "opened": opened, "back": back,
         "back_to": reverse("record-marks", args=[record.pk]),
-        **section(record, recording, (extra for one in found for extra in one.said.extras)),
+        **section(record, version, recording, (extra for one in found for extra in one.said.extras)),
     }  # fmt: skip
     part = "transcripts/_marked.html"
     return sheets.shown(request, record, "transcripts/_marks.html", context, part=part, refused=refused)

@@ -42,7 +42,7 @@ def record(request: HttpRequest, record_id: uuid.UUID) -> HttpResponse:
     spoken = queries.talk_time(version.pk) if version else []
     versions = list(found.versions.order_by("-number"))
     context = _about(found, version, spoken) | _state(found, version, versions) | {"single_keys": single_keys(request)}
-    context |= marks.section(found, cast(Recording | None, context["recording"])) | _sought(request, found)
+    context |= marks.section(found, version, cast(Recording | None, context["recording"])) | _sought(request, found)
     if version is not None:
         context |= first_turns(found, version, spoken)
         context["can_undo"], context["can_redo"] = editing.can(version, person(request).pk)

@@ -15,6 +15,7 @@ from memweb.accounts.models import User
 from tests.transcripts import making
 from transcripts import jobs, services
 from transcripts.errors import StillLive
+from transcripts.files import sample
 from transcripts.models import Edit, Job, Record
 from transcripts.shown import wording
 from transcripts.shown.paging import Place, page
@@ -53,6 +54,13 @@ def test_newest_first_and_what_goes_on_above(alice: User, client: Client) -> Non
     assert titles(listed(client)) == ["Old, unfinished", "T000", "T001", "T002"]
     Record.objects.filter(pk=old.pk).update(status=Record.Status.READY)
     assert titles(listed(client))[-1] == "Old, unfinished"
+
+
+def test_the_sample_is_offered_where_it_is_installed(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "Try the sample" in listed(client)
+    monkeypatch.setattr(sample, "_FILE", "not-there.wav")
+    assert "Try the sample" not in listed(client)
+    assert client.post(reverse("upload-sample")).status_code == 404
 
 
 def test_pages_follow_without_a_gap_or_a_repeat_though_records_come_in_meanwhile(alice: User, client: Client) -> None:

@@ -16,7 +16,7 @@ from django.views.decorators.http import require_safe
 from django.views.decorators.vary import vary_on_headers
 
 from transcripts import search
-from transcripts.files import asked
+from transcripts.files import asked, sample
 from transcripts.models import Record, Speaker, Tag
 from transcripts.queries import RecordQuerySet
 from transcripts.shown import filters, wording
@@ -81,6 +81,7 @@ def library(request: HttpRequest) -> HttpResponse:
         user = person(request)
         archived = Record.objects.visible_to(user).archived().count()
         context |= {"archived": archived, "gateway": asked.gateway_of(user)}
+        context["sample"] = sample.path() is not None
     if request.headers.get("HX-Target") == "shelf":
         return render(request, "transcripts/_shelf.html", context)
     return render(request, "transcripts/library.html", context | _undo(request) | {"formats": exports.NAMES})

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
 import uuid
-from pathlib import Path
 
 from django.conf import settings
 from django.contrib import messages
@@ -20,13 +18,11 @@ from memweb.media import kinds
 from transcripts import jobs, uploads
 from transcripts.errors import Refused, UploadError
 from transcripts.files import asked, importing, queue
+from transcripts.files import sample as recorded
 from transcripts.hearing import again as hearing
 from transcripts.models import Upload
 from transcripts.shown import wording
 from transcripts.views.lookup import person, record_of
-
-SAMPLE = "two_cities.wav"
-SAMPLE_NAME = "A Tale of Two Cities.wav"
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -41,7 +37,7 @@ def upload(request: HttpRequest) -> HttpResponse:
     context = {
         "rows": rows,
         "sum": queue.sum_of(person(request), timezone.now()),
-        "sample": _sample() is not None,
+        "sample": recorded.path() is not None,
         **asked.context(person(request)),
         **_limits(),
     }
@@ -104,25 +100,17 @@ def options(request: HttpRequest) -> HttpResponse:
 @login_required
 def sample(request: HttpRequest) -> HttpResponse:
     """Take the recording that comes with the engine, as if it had been uploaded."""
-    path = _sample()
+    path = recorded.path()
     if path is None:
         raise Http404
     try:
         kept = {**asked.options_of(person(request)).kept(), "again": True}
-        made = uploads.begin(owner_id=person(request).pk, name=SAMPLE_NAME, size=path.stat().st_size, options=kept)
+        made = uploads.begin(owner_id=person(request).pk, name=recorded.NAME, size=path.stat().st_size, options=kept)
         uploads.append(upload_id=made.pk, offset=0, pieces=[path.read_bytes()])
         uploads.take(upload_id=made.pk)
     except UploadError as error:
         messages.error(request, str(error))
     return redirect("upload")
-
-
-def _sample() -> Path | None:
-    found = importlib.util.find_spec("moonshine_voice")
-    if found is None or found.origin is None:
-        return None
-    path = Path(found.origin).parent / "assets" / SAMPLE
-    return path if path.exists() else None
 
 
 @require_POST

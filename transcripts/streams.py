@@ -139,8 +139,13 @@ def _from_start(job: Job, messages: Sequence[Told]) -> _Known:
 def being_said(record: Record) -> str:
     """Words of a stream on the air that may still change: what its last callback says, if that is all it says."""
     job = record.jobs.filter(kind=Job.Kind.STREAM, status=Job.Status.AWAITING).last()
-    row = job.callbacks.order_by("id").last() if job else None
-    if job is None or row is None or timezone.now() - row.arrived_at > FRESH:
+    return being_said_to(job) if job else ""
+
+
+def being_said_to(job: Job) -> str:
+    """The same for one whose job is at hand."""
+    row = job.callbacks.order_by("id").last() if job.status == Job.Status.AWAITING else None
+    if row is None or timezone.now() - row.arrived_at > FRESH:
         return ""
     read = envelope.read_callback(bytes(row.raw))
     if not isinstance(read, StreamMessage):

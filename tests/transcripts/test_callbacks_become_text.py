@@ -6,6 +6,7 @@ import itertools
 import json
 import os
 import random
+import re
 import time
 import uuid
 from datetime import timedelta
@@ -117,8 +118,8 @@ def test_each_stream_on_the_air_costs_what_only_it_can_tell(alice: User, client:
         store(alice, turn(task, 0, "Good evening."))
         applying.apply_waiting()
         costs.append(cost())
-    assert [after - before for before, after in itertools.pairwise(costs)] == [2, 2], (
-        "its last words, and where sound is missing"
+    assert [after - before for before, after in itertools.pairwise(costs)] == [3, 3], (
+        "its last words, those being said, and where sound is missing"
     )
 
 
@@ -168,6 +169,28 @@ def test_words_being_said_are_told_until_they_last_or_are_old(alice: User) -> No
     assert streams.being_said(record) == "Then"
     Callback.objects.update(arrived_at=timezone.now() - streams.FRESH - timedelta(seconds=1))
     assert streams.being_said(record) == ""
+
+
+def test_words_being_said_are_on_the_streams_own_pages(alice: User, client: Client) -> None:
+    record = stream(alice, "t1", "elevenlabs")
+    client.force_login(alice)
+    own = f"/transcripts/{record.pk}/"
+    pages = (own, f"{own}segments/?version=1&after=", "/streams/air/")
+
+    def shown() -> list[str]:
+        found = [client.get(page).content.decode() for page in pages]
+        return [" ".join(re.findall(r'<p class="interim"[^>]*>(.*?)</p>', html)) for html in found]
+
+    store(alice, saying("t1", "First <b>we"))
+    applying.apply_waiting()
+    assert shown() == ["First &lt;b&gt;we"] * 3
+    store(alice, commit("t1", "First we speak.", 1.0))
+    applying.apply_waiting()
+    assert shown() == [""] * 3
+    store(alice, saying("t1", "Then"))
+    applying.apply_waiting()
+    streams.end(job=record.jobs.get(), sentence="")
+    assert shown() == [""] * 3
 
 
 def test_a_stream_that_has_ended_says_nothing_any_more(alice: User) -> None:

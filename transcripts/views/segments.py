@@ -10,7 +10,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from transcripts import queries
+from transcripts import queries, streams
 from transcripts.models import Record, Segment, Version
 from transcripts.queries import Talk
 from transcripts.shown import markup
@@ -49,7 +49,7 @@ def chunk(
     *, corrects: bool = False, plays: bool = True, count: int = CHUNK,
 ) -> dict[str, object]:  # fmt: skip
     """The paragraphs of `count` segments after a place (see `markup.parts`), and where to go on; `spoken` as
-    `queries.talk_time` tells it.
+    `queries.talk_time` tells it. Where the text grows, `said` is what may still change.
     """
     voices = _voices(spoken)
     labels: dict[int | None, str] = {talk.speaker.pk: talk.speaker.label for talk in spoken}
@@ -70,6 +70,7 @@ def chunk(
         "text": markup.parts(said, gaps, corrects=corrects, plays=plays),
         "next": f"{last.start_ms}.{last.order}" if last and len(found) > count else "",
         "grows": grows and len(found) <= count,
+        "said": streams.being_said(record) if grows and corrects and record.source == Record.Source.STREAM else "",
         "last": f"{last.start_ms}.{last.order}" if last else _text(after),
     }
 

@@ -26,6 +26,7 @@ from transcripts.errors import LibraryError
 from transcripts.files import asked
 from transcripts.models import Job, Record
 from transcripts.shown import wording
+from transcripts.streams import being_said_to
 from transcripts.views.lookup import person, record_of
 
 SCHEMES = ("rtmp", "rtmps", "rtsp", "rtsps", "http", "https")
@@ -120,6 +121,7 @@ def _shown(record: Record) -> dict[str, object]:
     gaps = record.marks.filter(is_gap=True, at_ms__gte=said[-1].start_ms if said else 0)
     words = sorted([*((row.start_ms, row.text, False) for row in said), *((gap.at_ms, gap.note, True) for gap in gaps)])
     return {
+        "said": being_said_to(job) if job else "",
         "record": record, "title": wording.title_of(record), "address": options.get("address", ""),
         "clock": wording.clock(record.duration_ms), "words": words, "silent": _silent_for(record),
         "provider": dict(listeners(puller)).get(record.provider, record.provider),

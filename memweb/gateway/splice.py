@@ -24,6 +24,9 @@ EXTENSION = "memweb.splice"
 which writes the greeting and reads the early bytes first."""
 LONGEST_TEXT = 1 << 20
 GOODBYE_SECONDS = 5.0
+LOST_AFTER_S = 30
+"""Neither side sends anything while it is silent, and a dead line says nothing: the system asks, every few seconds."""
+_ASKING = {"TCP_KEEPIDLE": 15, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 3, "TCP_USER_TIMEOUT": LOST_AFTER_S * 1000}
 TEXT, BINARY, CLOSE = 1, 2, 8
 
 
@@ -78,6 +81,15 @@ def header_at(data: bytes, at: int) -> tuple[int, bool, int, int] | None:
     if masked:
         start += 4
     return None if start > len(data) else (data[at], masked, start, size)
+
+
+def keep_asking(line: socket.socket) -> None:
+    """Break the line of a peer that has vanished after LOST_AFTER_S, where the system can; its own default is hours."""
+    line.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in _ASKING.items():
+        option = getattr(socket, name, None)
+        if option is not None:
+            line.setsockopt(socket.IPPROTO_TCP, option, value)
 
 
 class _ClientEnd(asyncio.Protocol):
@@ -176,7 +188,7 @@ class Splice:
             transport.set_write_buffer_limits(high=AHEAD_BYTES)
             line = transport.get_extra_info("socket")
             if line is not None:
-                line.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+                keep_asking(line)
         self._provider.set_protocol(_ProviderEnd(self))
         if self._dialled.rest:
             self.from_provider(self._dialled.rest)

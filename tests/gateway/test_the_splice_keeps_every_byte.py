@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import json
 import random
+import socket
 from typing import Any
 
 import pytest
@@ -45,6 +46,7 @@ class Wire:
     def __init__(self) -> None:
         self.written = b""
         self.closed = False
+        self.line: socket.socket | None = None
 
     def write(self, data: bytes) -> None:
         if not self.closed:
@@ -59,7 +61,10 @@ class Wire:
         return self.closed
 
     def set_write_buffer_limits(self, high: int) -> None: ...
-    def get_extra_info(self, name: str) -> None: ...
+    def get_extra_info(self, name: str) -> socket.socket | None:
+        assert name == "socket"
+        return self.line
+
     def set_protocol(self, protocol: asyncio.BaseProtocol) -> None: ...
     def resume_reading(self) -> None: ...
     def pause_reading(self) -> None: ...
@@ -75,12 +80,15 @@ class Dialled:
 async def nothing(*_: Any) -> Any: ...
 
 
-def joined(provider: str, purse: Purse) -> tuple[Splice, Wire, Wire]:
-    """A splice, its client's wire and its provider's."""
+def joined(
+    provider: str, purse: Purse, lines: tuple[socket.socket | None, socket.socket | None] = (None, None)
+) -> tuple[Splice, Wire, Wire]:
+    """A splice, its client's wire and its provider's; below them, these sockets."""
     dialled: Any = Dialled()
     client: Any = Wire()
     gauge = Gauge(purse, audio_count(provider, {}))
     splice = Splice(live_server(provider, {}, "s"), dialled, gauge, nothing, nothing)
+    client.line, dialled.transport.line = lines
     splice.join(client)
     return splice, client, dialled.transport
 
@@ -121,6 +129,19 @@ async def test_a_frame_that_is_not_paid_for_is_not_passed_on(seed: int) -> None:
     assert (opcodes, at) == ([1, 2, 2], len(upstream.written))
     assert b"4002" in client.written
     assert client.written.endswith(b"The balance is used up. Add to it, then go on.")
+
+
+async def test_a_peer_that_vanished_is_noticed_within_half_a_minute() -> None:
+    """A phone that lost its network says nothing: its session, and its place, would be held for hours."""
+    with socket.socket() as one, socket.socket() as other:
+        joined("assemblyai", Purse(), (one, other))
+        for line in (one, other):
+            assert line.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+            idle, interval, count, unheard = (
+                line.getsockopt(socket.IPPROTO_TCP, option)
+                for option in (socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL, socket.TCP_KEEPCNT, socket.TCP_USER_TIMEOUT)
+            )
+            assert (idle + interval * count, unheard) == (30, 30_000)
 
 
 def cut_short(seed: int) -> tuple[bytes, bytes]:

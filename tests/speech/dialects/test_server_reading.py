@@ -182,6 +182,10 @@ def test_parameters_may_change_within_a_session_and_the_others_stay() -> None:
     assert server.accept('{"end_utterance_silence_threshold": 700}') == [Configure({"max_turn_silence": 700})]
     assert server.settings.turns is not None
     assert server.settings.turns.silence_ms == 700
+    assert server.settings.idle_timeout_s == 300
+    server.accept(json.dumps({"type": "UpdateConfiguration", "inactivity_timeout": 40}))
+    server.accept(json.dumps({"type": "UpdateConfiguration", "format_turns": True}))
+    assert server.settings.idle_timeout_s == 40
 
 
 @pytest.mark.parametrize(
@@ -189,6 +193,9 @@ def test_parameters_may_change_within_a_session_and_the_others_stay() -> None:
     [
         ({"keyterms_prompt": ["memweb"]}, "keyterms_prompt"),
         ({"language_codes": ["de"]}, "language_codes"),
+        ({"language_detection": True}, "language_detection"),
+        ({"speech_model": "universal-streaming-multilingual"}, "speech_model"),
+        ({"inactivity_timeout": 4}, "inactivity_timeout"),
         ({"sample_rate": 8000}, "sample_rate"),
         ({"format_turns": "perhaps"}, "format_turns"),
     ],

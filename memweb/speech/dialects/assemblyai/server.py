@@ -25,6 +25,9 @@ Handshake parameters, and what each does here:
                                 refused when set to a true value
     mode, continuous_partials, enable_extra_session_information, and unknown ones: ignored, as the provider does
 
+Within a session UpdateConfiguration changes what is honoured above, but for language, model, rate and encoding, which
+are refused then.
+
 Without format_turns the one end of a turn has turn_is_formatted false, though its text is as the engine gives it,
 which may well have capitals and punctuation. Audio chunks of any length are taken.
 """
@@ -96,6 +99,7 @@ CLOSING = {
 }
 LANGUAGES = ("language_codes", "language_code", "language")
 MODEL = "universal-streaming-english"
+IDLE = "inactivity_timeout"
 IDLE_S = 300
 LONGEST_S = 3 * 3600
 
@@ -115,7 +119,7 @@ def read_settings(query: Mapping[str, list[str]]) -> ServerSettings:
         language_given=given or detect,
         sample_rate=parameters.whole("sample_rate", 8000, 48000, 16000),
         encoding=cast(Encoding, parameters.choice("encoding", ("pcm_s16le", "pcm_mulaw"), "pcm_s16le")),
-        idle_timeout_s=parameters.whole("inactivity_timeout", 5, 3600, IDLE_S),
+        idle_timeout_s=parameters.whole(IDLE, 5, 3600, IDLE_S),
         commit="vad",
         model=wire.shortened(model, 60),
         timestamps=True,
@@ -197,7 +201,7 @@ class AssemblyAIServer:
         query = {name: [value if isinstance(value, str) else json.dumps(value)] for name, value in wanted.items()}
         try:
             settings = read_settings(query)
-            _refuse_language(query)
+            _refuse_fixed(query)
         except RefusedParameter as refusal:
             return [Bad(None, "input", refusal.message, False, [_warning(3006, Warned("input", refusal.message))])]
         partials = {"disable_partial_transcripts", "include_partial_turns"} & query.keys()
@@ -206,6 +210,7 @@ class AssemblyAIServer:
             self.settings,
             partials=settings.partials if partials else self.settings.partials,
             format_turns=settings.format_turns if "format_turns" in query else self.settings.format_turns,
+            idle_timeout_s=settings.idle_timeout_s if IDLE in query else self.settings.idle_timeout_s,
             hints=hints,
             turns=turn_rules(hints),
         )
@@ -289,8 +294,9 @@ class AssemblyAIServer:
         return [_error(CLOSING["idle"], message)], CLOSING["idle"], message
 
 
-def _refuse_language(query: Mapping[str, list[str]]) -> None:
-    for name in (*LANGUAGES, "sample_rate", "encoding"):
+def _refuse_fixed(query: Mapping[str, list[str]]) -> None:
+    """What the engine of a session was chosen by, and what its sound is like."""
+    for name in (*LANGUAGES, "language_detection", "speech_model", "sample_rate", "encoding"):
         if name in query:
             raise RefusedParameter(name, f"{name} cannot change within a session. Connect again with it.")
 

@@ -45,7 +45,7 @@ class JsonParser(Parser):
         try:
             content = strict.read_object(body)
         except strict.Unread as error:
-            raise Refused(400, f"{INVALID}: the body {error}.") from None
+            raise Refused(400, f"{INVALID}: {error}.") from None
         return {name: value for name, value in content.items() if value is not None}
 
 

@@ -275,7 +275,7 @@ def _object(request: HttpRequest) -> dict[str, Any]:
     try:
         return strict.read_object(request.body)
     except strict.Unread as error:
-        raise Refused(400, f"The body {error}.") from None
+        raise Refused(400, f"{error.name or 'The body'} {error.what}.") from None
 
 
 upload = behind(ASSEMBLYAI, post=_upload)

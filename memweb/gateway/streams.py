@@ -23,6 +23,7 @@ from memweb.gateway.models import Account, StreamTask
 from memweb.gateway.providers.bindings import live_binding
 from memweb.speech import envelope, meter
 from memweb.speech.dialects import PROVIDERS, RefusedParameter, live_server
+from memweb.speech.dialects.assemblyai import transcripts
 from memweb.speech.dialects.parameters import Parameters, query_of
 from memweb.speech.envelope import StreamStatus
 from memweb.whereabouts import own_address
@@ -46,6 +47,16 @@ SOUND: Mapping[str, Mapping[str, list[str]]] = {
 """How the gateway sends the sound, whatever a request says."""
 UNASKED: Mapping[str, Mapping[str, list[str]]] = {"elevenlabs": {"commit_strategy": ["vad"]}, "assemblyai": {}}
 """Nobody commits by hand in a stream that is pulled."""
+LACKING: Mapping[str, Mapping[str, str]] = {
+    "elevenlabs": {},
+    "assemblyai": {
+        **transcripts.LACKING,
+        "multichannel": "a stream is heard as one channel",
+        "dual_channel": "a stream is heard as one channel",
+        "disfluencies": "hesitations are left to the engine",
+    },
+}
+"""What a published request for a stream may name, that no live session knows and the engine here does not do."""
 State = StreamTask.State
 
 
@@ -93,6 +104,7 @@ def _parameters(provider: str, body: Mapping[str, Any]) -> dict[str, list[str]]:
         query = {**UNASKED[provider], **query, **SOUND[provider]}
         if live_binding(provider) is None:  # the provider itself says what it does not take
             live_server(provider, query, "")
+            Parameters(query).refuse(LACKING[provider])
     except RefusedParameter as error:
         raise Refused(400, error.message) from None
     if last and last <= first:

@@ -115,6 +115,25 @@ def test_unknown_parameters_go_to_the_provider_and_ours_do_not(client: Client) -
         ({"audio_start_from": 5000, "audio_end_at": 5000}, "audio_end_at"),
         ({"language_code": "nonsense-language"}, "language_code"),
         ({"keyterms": ["Osei"]}, "keyterms"),
+        *(
+            ({"provider": "assemblyai", name: True}, name)
+            for name in (
+                "sentiment_analysis",
+                "summarization",
+                "multichannel",
+                "entity_detection",
+                "auto_highlights",
+                "content_safety",
+                "iab_categories",
+                "auto_chapters",
+                "custom_topics",
+                "disfluencies",
+                "redact_pii",
+                "redact_pii_audio",
+                "filter_profanity",
+                "speaker_labels",
+            )
+        ),
     ],
 )
 def test_what_cannot_be_honoured_is_refused_by_name(client: Client, change: dict[str, Any], named: str) -> None:

@@ -18,7 +18,7 @@ from memweb.gateway.models import Delivery, Lane, WebhookEndpoint
 
 
 def has_webhook(account_id: int) -> bool:
-    """Whether the account has told where its callbacks go. A paused one counts: what is written waits."""
+    """Whether there is a receiver for what is asked for now. A paused one counts; one that said 410 does not."""
     return WebhookEndpoint.objects.filter(account_id=account_id).exclude(state=WebhookEndpoint.State.GONE).exists()
 
 
@@ -27,12 +27,15 @@ def enqueue(
 ) -> Delivery | None:
     """The message, which will be posted as `body` byte for byte; None for an account without a webhook.
 
+    Where the receiver said 410 it waits with what came before it, as under a pause: whatever was begun while there was
+    one is told, once the address is resumed or another is set.
+
     `url` and `header` (name, value) stand in for the account's endpoint, where a task named its own. Both are taken
     from the task's first message. Raises TransactionManagementError outside a transaction.
     """
     if not transaction.get_connection().in_atomic_block:
         raise transaction.TransactionManagementError("A delivery is written in the transaction of its result.")
-    if not url and not has_webhook(account_id):
+    if not url and not WebhookEndpoint.objects.filter(account_id=account_id).exists():
         return None
     name, value = header
     lane, _ = Lane.objects.get_or_create(

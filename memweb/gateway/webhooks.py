@@ -87,6 +87,8 @@ def _resume(endpoint: WebhookEndpoint) -> None:
 @transaction.atomic
 def send_test(*, endpoint: WebhookEndpoint) -> Delivery | None:
     """Put a callback without rows on its way; None where the receiver is gone."""
+    if endpoint.state == State.GONE:
+        return None
     task_id = TEST_PREFIX + secrets.token_hex(8)
     return outbox.enqueue(
         account_id=endpoint.account_id, task_id=task_id, body=envelope.rows_callback(task_id, [], 0.0, "test")

@@ -25,6 +25,7 @@ from tests.gateway.receiver import Answer, Received, Receiver, receiving
 
 pytestmark = pytest.mark.django_db(transaction=True)
 BODY = envelope.stream_callback("t", 0, transcript='{"text":"\u00e9 \\u00e9"}')
+LATER = envelope.stream_callback("t", 0, transcript='{"text":"later"}')
 
 
 @pytest.fixture
@@ -190,17 +191,19 @@ def test_a_receiver_may_ask_for_more_time_than_the_table_gives(account: Account,
     assert 3590 < (due - timezone.now()).total_seconds() < 3970
 
 
-def test_410_ends_it_and_a_new_address_gets_what_waited(account: Account, receiver: Receiver) -> None:
+def test_410_ends_it_and_a_new_address_gets_what_waited_and_what_came(account: Account, receiver: Receiver) -> None:
     receiver.says = lambda received: 410
     write(account, BODY)
     deliver(until=Attempt.objects.exists)
     assert WebhookEndpoint.objects.get().state == "gone"
     assert not outbox.has_webhook(account.pk)
+    write(account, LATER)  # of a task that was begun before
     assert not courier.due(timezone.now() + timedelta(days=9)).exists()
     with receiving(Receiver()) as other:
         _, fresh = webhooks.set_address(account_id=account.pk, url=other.url)
         deliver()
         Webhook(fresh).verify(other.got[0].body, other.got[0].headers)
+        assert [received.body for received in other.got] == [BODY, LATER]
 
 
 def test_a_new_address_is_signed_for_with_its_own_secret_alone(account: Account, receiver: Receiver) -> None:

@@ -8,7 +8,7 @@ import pytest
 from django.db import connection, transaction
 
 from memweb.accounts.models import User
-from memweb.gateway import keys, outbox
+from memweb.gateway import keys, outbox, webhooks
 from memweb.gateway.models import Account, Delivery, Lane, WebhookEndpoint
 
 
@@ -44,11 +44,12 @@ def test_nothing_is_written_for_an_account_without_a_webhook() -> None:
 
 @pytest.mark.django_db
 @pytest.mark.parametrize(("state", "counts"), [("active", True), ("paused", True), ("failing", True), ("gone", False)])
-def test_a_paused_webhook_collects_and_a_gone_one_does_not(state: str, counts: bool) -> None:
+def test_every_webhook_collects_and_nothing_new_is_begun_for_a_gone_one(state: str, counts: bool) -> None:
     account = account_with_webhook()
     WebhookEndpoint.objects.update(state=state)
     assert outbox.has_webhook(account.pk) is counts
-    assert (outbox.enqueue(account_id=account.pk, task_id="t", body=b"{}") is not None) is counts
+    assert outbox.enqueue(account_id=account.pk, task_id="t", body=b"{}") is not None, "what was begun before is told"
+    assert (webhooks.send_test(endpoint=WebhookEndpoint.objects.get()) is not None) is counts
 
 
 @pytest.mark.django_db(transaction=True)

@@ -19,7 +19,7 @@ from memweb.engines.errors import EngineError
 from memweb.pulse import HEARTBEAT_FILE, HEARTBEAT_S, STREAMS_HEARTBEAT_FILE
 from memweb.upstream.address import gateway_for
 from memweb.upstream.trial import try_gateway
-from memweb.whereabouts import own_address
+from memweb.whereabouts import bracketed, own_address
 
 # One hour of 16 kHz speech: the spool while it is recorded. The sealed FLAC is about half of it.
 BYTES_PER_HOUR = 116_000_000
@@ -154,7 +154,7 @@ def public_address() -> str:
     if settings.PUBLIC_URL:
         return str(settings.PUBLIC_URL)
     here = "localhost" if settings.HOST in {"127.0.0.1", "::1", "0.0.0.0", "::"} else settings.HOST  # noqa: S104
-    return f"http://{here}:{settings.PORT}"
+    return f"http://{bracketed(here)}:{settings.PORT}"
 
 
 def _microphone() -> Iterator[Finding]:

@@ -13,6 +13,7 @@ import secrets
 from datetime import timedelta
 from ipaddress import ip_network
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
@@ -20,7 +21,18 @@ from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 from environs import Env, ValidationError, validate
 
-env = Env()
+from memweb.whereabouts import bracketed
+
+
+class _Environment(Env):
+    """The environment. A name that is set to nothing is not set: unit and compose files leave what they lack empty."""
+
+    def _get_value(self, env_key: str, default: Any) -> Any:
+        found = super()._get_value(env_key, default)
+        return default if found == "" else found
+
+
+env = _Environment()
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 ENVIRONMENT = env.str("MEMWEB_ENV", "local", validate=validate.OneOf(["local", "production"]))
@@ -35,10 +47,32 @@ ASSET_DIR = DATA_DIR / "assets"
 UPLOAD_DIR = DATA_DIR / "uploads"
 MODELS_DIR = DATA_DIR / "models"
 
-HOST = env.str("MEMWEB_HOST", "127.0.0.1")
-PORT = env.int("MEMWEB_PORT", 8000)
+
+def _port_number(given: int) -> None:
+    if not 1 <= given <= 65535:
+        raise ValidationError(f"{given} is not a port. Choose one from 1 to 65535.")
+
+
+def _splittable(given: str) -> None:
+    try:
+        _ = urlsplit(given).port
+    except ValueError as error:
+        raise ValidationError("It must look like https://memweb.example.org, with a port where needed.") from error
+
+
+def _as_browsers_write_it(given: str) -> str:
+    """An address in small letters and without the port its scheme has anyway: origins are compared whole."""
+    parts = urlsplit(given)
+    if not parts.hostname:
+        return given  # and a check says so
+    port = "" if parts.port in (None, {"http": 80, "https": 443}.get(parts.scheme)) else f":{parts.port}"
+    return parts._replace(netloc=f"{bracketed(parts.hostname)}{port}").geturl()
+
+
+HOST = env.str("MEMWEB_HOST", "127.0.0.1").strip("[]")
+PORT = env.int("MEMWEB_PORT", 8000, validate=_port_number)
 # The address people use; needed behind a proxy, else made from host and port.
-PUBLIC_URL = env.str("MEMWEB_PUBLIC_URL", "").rstrip("/")
+PUBLIC_URL = _as_browsers_write_it(env.str("MEMWEB_PUBLIC_URL", "", validate=_splittable).rstrip("/"))
 
 
 def _address(name: str, default: str, schemes: list[str]) -> str:
@@ -110,14 +144,13 @@ def _signing_secrets(secrets_given: list[str]) -> None:
 # The names memweb answers to: this machine's own, the address it was told to listen on, and the public one.
 _public = urlsplit(PUBLIC_URL)
 _own_hosts = [host for host in (HOST, _public.hostname) if host and host not in {"0.0.0.0", "::"}]  # noqa: S104
-ALLOWED_HOSTS = list(
-    dict.fromkeys(["localhost", "127.0.0.1", "[::1]", *_own_hosts, *env.list("MEMWEB_ALLOWED_HOSTS", [])])
-)
+_named_hosts = ["localhost", "127.0.0.1", "::1", *_own_hosts, *env.list("MEMWEB_ALLOWED_HOSTS", [])]
+ALLOWED_HOSTS = list(dict.fromkeys(map(bracketed, _named_hosts)))
 # Whole origins, port included: any other program on this machine is a stranger to the page's socket.
 _port = "" if PORT == 80 else f":{PORT}"
 ALLOWED_ORIGINS = [f"http://{host}{_port}" for host in ALLOWED_HOSTS if "*" not in host]
 if PUBLIC_URL:
-    ALLOWED_ORIGINS.append(f"{_public.scheme}://{_public.netloc}".lower())
+    ALLOWED_ORIGINS.append(f"{_public.scheme}://{_public.netloc}")
 CSRF_TRUSTED_ORIGINS = ALLOWED_ORIGINS[-1:] if PUBLIC_URL else []
 
 # Behind a proxy that sets X-Forwarded-Proto and X-Forwarded-For itself, and only then.
@@ -209,7 +242,9 @@ TEMPLATES = [
     },
 ]
 
-DATABASES = {"default": env.dj_db_url("DATABASE_URL", f"sqlite:///{DATA_DIR / 'memweb.sqlite3'}")}
+# Not as an address: what is a sign of its grammar may be in the name of a folder.
+_sqlite = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(DATA_DIR / "memweb.sqlite3")}
+DATABASES: dict[str, Any] = {"default": env.dj_db_url("DATABASE_URL") if env.str("DATABASE_URL", "") else _sqlite}
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     # FULL: what has been acknowledged survives a power cut. IMMEDIATE: a writer waits, it does not fail.
     DATABASES["default"]["OPTIONS"] = {
@@ -259,20 +294,29 @@ LANGUAGE_CODE, USE_I18N = "en-gb", False
 ZONES = Path("/usr/share/zoneinfo")
 
 
+def _is_zone(name: str) -> bool:
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        return False
+    return (ZONES / name).is_file() or not ZONES.is_dir()  # Django takes no other
+
+
+def _zone(given: str) -> None:
+    if not _is_zone(given):
+        raise ValidationError("It must be the name of a time zone, as Europe/Lisbon.")
+
+
 def machine_zone(told: str, localtime: Path) -> str:
     """The zone that TZ tells, else the one /etc/localtime is a link to; UTC where neither is the name of a zone."""
     for place in (told.removeprefix(":"), os.path.realpath(localtime)):
         name = place.rpartition("zoneinfo/")[2]
-        try:
-            ZoneInfo(name)
-        except (KeyError, ValueError, OSError):
-            continue
-        if (ZONES / name).is_file():  # Django takes no other
+        if _is_zone(name):
             return name
     return "UTC"
 
 
-TIME_ZONE = env.str("MEMWEB_TIME_ZONE", machine_zone(os.environ.get("TZ", ""), Path("/etc/localtime")))
+TIME_ZONE = env.str("MEMWEB_TIME_ZONE", machine_zone(os.environ.get("TZ", ""), Path("/etc/localtime")), validate=_zone)
 USE_TZ = True
 
 # Served as they are, from where they are, and asked for anew by browsers each time: nothing to collect, nothing stale.

@@ -15,4 +15,9 @@ def host_and_port() -> tuple[str, int]:
 def own_address() -> str:
     """http://host:port, without a slash at its end."""
     host, port = host_and_port()
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    return f"http://{bracketed(host)}:{port}"
+
+
+def bracketed(host: str) -> str:
+    """A host as it stands in an address, and in the header that names it."""
+    return f"[{host}]" if ":" in host and not host.startswith("[") else host

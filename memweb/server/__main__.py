@@ -11,10 +11,14 @@ from memweb.server.life import serve
 def main() -> int:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "memweb.settings")
     from django.conf import settings
+    from django.core.exceptions import ImproperlyConfigured
+    from environs import EnvError
 
-    from memweb import bodies
-    from memweb.asgi import application
-
+    try:
+        from memweb import bodies
+        from memweb.asgi import application
+    except (EnvError, ImproperlyConfigured) as error:
+        sys.exit(f"memweb cannot start. {error}")
     return serve(settings.HOST, settings.PORT, application=application, longest_body=bodies.longest)
 
 

@@ -153,10 +153,13 @@ class Server(daphne.server.Server):  # type: ignore[misc]
             logger.critical("memweb cannot start: %s", error)
             self._end(3)
         except CannotListenError as error:
-            reason = os.strerror(error.socketError.errno) if error.socketError.errno else str(error.socketError)
+            reason = error.socketError.strerror or error.socketError
             logger.critical(
                 "memweb cannot listen on %s port %d: %s. Choose another with MEMWEB_PORT.", host, port, reason
             )
+            self._end(4)
+        except Exception as error:
+            logger.critical("memweb cannot serve on %s port %d: %s", host, port, error, exc_info=True)
             self._end(4)
         else:
             if ready is not None:
@@ -295,7 +298,7 @@ def serve(
     application: Application | None = None,
     longest_body: Callable[[str], int] | None = None,
 ) -> int:
-    """Serve until TERM or INT; returns the exit code: 0 stopped, 3 did not start, 4 could not listen.
+    """Serve until TERM or INT; returns the exit code: 0 stopped, 3 did not start, 4 could not listen or serve.
 
     `ready` is called with the base URL once connections are taken. Port 0 picks a free one. `longest_body` tells how
     many bytes the body of a request to a path may have; without it any number.

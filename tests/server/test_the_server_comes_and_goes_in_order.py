@@ -99,6 +99,14 @@ def test_a_busy_port_is_told_in_a_sentence(repaired: Process, tmp_path: Path) ->
     assert "Traceback" not in second.log()
 
 
+def test_whatever_else_hinders_the_start_is_told_and_ends_it(tmp_path: Path) -> None:
+    server = Process("memweb", tmp_path)
+    server.port = 70_000
+    server.launch()
+    assert server.process.wait(30) == 4
+    assert "memweb cannot serve on 127.0.0.1 port 70000" in server.log()
+
+
 def test_no_query_string_and_no_long_secret_reaches_the_access_log(repaired: Process) -> None:
     httpx.get(f"{repaired.url}/seen?control=marker-1&api_key=planted-1")
     with connect(f"{repaired.ws_url}/echo?api_key=planted-2", compression=None) as socket:

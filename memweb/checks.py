@@ -42,6 +42,11 @@ def production_is_safe(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     if not settings.HTTPS:
         hint = "Set MEMWEB_PUBLIC_URL=https://your.name: browsers give the microphone to https only."
         found.append(Error("MEMWEB_PUBLIC_URL is not an https address.", hint=hint, id="memweb.E002"))
+    if settings.HTTPS and not settings.BEHIND_PROXY:
+        hint = "Set it to true: memweb itself speaks plain HTTP, and would send everybody on to https again and again."
+        found.append(
+            Error("MEMWEB_BEHIND_PROXY is not set, and MEMWEB_PUBLIC_URL is https.", hint=hint, id="memweb.E008")
+        )
     if not set(settings.ALLOWED_HOSTS) - LOCAL:
         hint = "Set MEMWEB_PUBLIC_URL, or MEMWEB_ALLOWED_HOSTS to the names people use."
         found.append(Error("MEMWEB_ALLOWED_HOSTS names this machine only.", hint=hint, id="memweb.E003"))

@@ -85,7 +85,11 @@ def test_a_production_set_as_documented_is_clean(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
-SAFE = {"MEMWEB_ENV": "production", "MEMWEB_PUBLIC_URL": "https://memweb.example.org"}
+SAFE = {
+    "MEMWEB_ENV": "production",
+    "MEMWEB_PUBLIC_URL": "https://memweb.example.org",
+    "MEMWEB_BEHIND_PROXY": "true",
+}
 
 
 @pytest.mark.parametrize(
@@ -94,6 +98,7 @@ SAFE = {"MEMWEB_ENV": "production", "MEMWEB_PUBLIC_URL": "https://memweb.example
         ({"MEMWEB_DEBUG": "true"}, "MEMWEB_DEBUG"),
         ({"MEMWEB_PUBLIC_URL": "http://memweb.example.org"}, "MEMWEB_PUBLIC_URL"),
         ({"MEMWEB_PUBLIC_URL": ""}, "MEMWEB_ALLOWED_HOSTS names this machine only"),
+        ({"MEMWEB_BEHIND_PROXY": ""}, "MEMWEB_BEHIND_PROXY is not set"),
         ({"MEMWEB_ALLOWED_HOSTS": "*"}, "MEMWEB_ALLOWED_HOSTS allows every name"),
         ({"MEMWEB_SECRET_KEY": "short"}, "MEMWEB_SECRET_KEY"),
         ({"MEMWEB_PUBLIC_URL": "https://memweb.example.org/below"}, "MEMWEB_PUBLIC_URL has a path"),

@@ -70,7 +70,9 @@ document.addEventListener('click', (event) => {
   }
   if (target.closest('[data-leave]')) {
     event.preventDefault();
-    leave();
+    const row = rows().find((box) => box.checked)?.closest('.item');
+    leave(); // takes the dock away
+    /** @type {HTMLElement | null | undefined} */ (row?.querySelector('h3 a'))?.focus();
   }
   const every = target.closest('[data-every]') ? whole() : null;
   if (every) {

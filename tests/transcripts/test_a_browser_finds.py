@@ -127,6 +127,10 @@ def test_many_are_chosen_by_keys_and_by_shift_and_the_deed_is_done(page: Page) -
     page.get_by_role("button", name="Select all").click()
     expect(page.locator("[data-chosen]")).to_contain_text("also those further down")
     expect(page.get_by_role("button", name="Leave selection")).to_be_focused()
+    page.keyboard.press("Enter")
+    assert chosen(page) == 0
+    expect(page.locator(".item h3 a").first).to_be_focused()
+    page.keyboard.press("Control+a")
     page.keyboard.press("Escape")
     assert chosen(page) == 0
     expect(page.locator(".bulk")).to_be_hidden()

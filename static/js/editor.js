@@ -274,8 +274,7 @@ export class Editor extends (globalThis.HTMLElement ?? Object) {
     for (const [key, draft] of Object.entries(this.drafts.all)) {
       try {
         const { status, answer } = await this.server.post('text/', { segment: draft.segments, text: draft.text });
-        const now = answer.holding(draft.segments.map((one) => one.replace(/:\d+$/, ''))).map(textOf).join(' ');
-        if (status === 200 || (status === 409 && now.trim() === draft.text.trim())) {
+        if (isThere(status, answer, draft)) {
           this.drafts.keep(key, null);
           if (answer.articles.length && !answer.swapInto(this.text)) this.#reload();
           this.kept(answer, 'Saved what was typed before');
@@ -286,6 +285,39 @@ export class Editor extends (globalThis.HTMLElement ?? Object) {
         if (!(error instanceof Away)) throw error;
       }
     }
+    for (const drafts of this.drafts.elsewhere) await this.#sendOn(drafts);
+  }
+
+  /** Drafts of another version are saved there, and it is said: they are not in the text that is shown here. @param {Drafts} drafts */
+  async #sendOn(drafts) {
+    const { base, version } = drafts.server;
+    const name = document.querySelector(`.versions a[href="?version=${version}"] span`)?.textContent;
+    const there = name ? `“${name}”` : 'another version';
+    let [saved, left] = [0, 0];
+    for (const [key, draft] of Object.entries(drafts.all)) {
+      try {
+        const { status, answer } = await drafts.server.post('text/', { segment: draft.segments, text: draft.text });
+        if (isThere(status, answer, draft)) {
+          drafts.keep(key, null);
+          saved += 1;
+        } else {
+          left += 1;
+        }
+      } catch (error) {
+        if (!(error instanceof Away)) throw error;
+        left += 1;
+      }
+    }
+    if (saved) this.#tell(`What you typed before in ${there} is saved there, and not in this text.`, `${base}comparison/${version}/${this.server.version}/`, 'Compare the two');
+    if (left) this.#tell(`What you typed before in ${there} is not saved yet. It is kept in this browser.`, `${base}?version=${version}`, 'Show it');
+  }
+
+  /** Something that stays on the page. @param {string} words @param {string} address @param {string} name of the link */
+  #tell(words, address, name) {
+    const [line, link] = [document.createElement('p'), document.createElement('a')];
+    Object.assign(link, { href: address, textContent: name, className: 'link' });
+    line.append(`${words} `, link);
+    this.querySelector('.earlier')?.append(line);
   }
 
   /**
@@ -393,6 +425,15 @@ export class Editor extends (globalThis.HTMLElement ?? Object) {
     if (to && (writing.form.contains(to) || (to instanceof Element && to.closest('mem-player, dialog')))) return;
     writing.save();
   };
+}
+
+/**
+ * Whether the server has a draft now: it took it, or had it before and the answer was lost.
+ * @param {number} status @param {import('./paragraphs.js').Answer} answer @param {{segments: string[], text: string}} draft
+ */
+function isThere(status, answer, { segments, text }) {
+  const now = answer.holding(segments.map((one) => one.replace(/:\d+$/, ''))).map(textOf).join(' ');
+  return status === 200 || (status === 409 && now.trim() === text.trim());
 }
 
 if (globalThis.customElements) customElements.define('mem-editor', Editor);

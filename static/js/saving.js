@@ -80,7 +80,19 @@ export class Server {
 export class Drafts {
   /** @param {Server} server */
   constructor(server) {
+    this.server = server;
     this.name = `${KEY}.${server.base}.${server.version}`;
+  }
+
+  /** What was left in the other versions of this record: another may be shown since it was typed. @returns {Drafts[]} */
+  get elsewhere() {
+    const record = `${KEY}.${this.server.base}.`;
+    try {
+      return Object.keys(localStorage).filter((name) => name.startsWith(record) && name !== this.name)
+        .map((name) => new Drafts(new Server(this.server.base, name.slice(record.length))));
+    } catch {
+      return [];
+    }
   }
 
   /** @returns {Record<string, {segments: string[], text: string}>} */

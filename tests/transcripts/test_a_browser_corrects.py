@@ -343,6 +343,33 @@ def test_drafts_that_cannot_be_saved_wait_with_the_reason(page: Page) -> None:
     assert page.locator(".turn .prose > p").all_text_contents() == ["Mine.", *before[1:]]
 
 
+def test_what_was_typed_in_another_version_is_saved_there_and_that_is_said(
+    page: Page, told: RunningServer, record: str
+) -> None:
+    page.evaluate("""() => {
+      const { drafts } = document.querySelector('mem-editor');
+      drafts.keep('b', { segments: ['b:0'], text: 'Typed without a network.' });
+      drafts.keep('c', { segments: ['c:77'], text: 'Typed over what somebody changed.' });
+    }""")
+    newer = told.ask(READ).partition("?")[2]
+    page.goto(f"{told.url}{record.partition('?')[0]}?{newer}")
+    said_here = page.locator(".earlier p")
+    expect(said_here).to_have_text([
+        "What you typed before in “Second pass” is saved there, and not in this text. Compare the two",
+        "What you typed before in “Second pass” is not saved yet. It is kept in this browser. Show it",
+    ])  # fmt: skip
+    assert said(told, record)[1] == "Typed without a network."
+    expect(page.locator("textarea")).to_have_count(0)
+    page.get_by_role("link", name="Show it").click()
+    expect(page.locator("textarea")).to_have_value("Typed over what somebody changed.")
+    page.get_by_role("button", name="Keep mine").click()
+    wait(lambda: said(told, record)[2] == "Typed over what somebody changed.", "the other draft, now that it was seen")
+    page.goto(f"{told.url}{record.partition('?')[0]}?{newer}")
+    page.wait_for_selector(".w")
+    assert page.evaluate("() => Object.keys(localStorage).filter((name) => name.includes('draft'))") == []
+    expect(said_here).to_have_count(0)
+
+
 def test_words_are_found_and_replaced_everywhere(page: Page, told: RunningServer, record: str) -> None:
     page.keyboard.press("Control+f")
     page.keyboard.type("the")

@@ -73,21 +73,33 @@ class Hands {
     for (const name of ['pointerdown', 'pointermove']) this.player.dial.scrub.addEventListener(name, this.#drag, until);
     this.player.addEventListener('click', this.#press, until);
     document.addEventListener('keydown', this.#key, until);
+    document.addEventListener('click', this.#go, until);
     text.addEventListener('click', this.#read, until);
   }
 
-  /** A click in the text: a time plays from there, a word moves there. @param {MouseEvent} event */
-  #read = (event) => {
+  /**
+   * A time plays from there, wherever on the page it is. A link to a moment goes there also where the address has it
+   * already, and with it no change.
+   * @param {MouseEvent} event
+   */
+  #go = (event) => {
+    if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.shiftKey) return;
     const target = /** @type {HTMLElement} */ (event.target);
     const time = /** @type {HTMLElement | null} */ (target.closest('[data-seek]'));
-    const word = /** @type {HTMLElement | null} */ (target.closest('.w, .s'));
+    const moment = asked(/** @type {HTMLAnchorElement | null} */ (target.closest('a[href^="#t="]'))?.hash ?? '');
     if (time) {
       event.preventDefault();
       this.player.seek(Number(time.dataset.seek) / 1000);
       this.player.sound.play();
-    } else if (word && getSelection()?.isCollapsed) {
-      this.player.seek(Number(word.dataset.start) / 1000);
+    } else if (moment !== null) {
+      this.player.seek(moment);
     }
+  };
+
+  /** A click on a word moves there. @param {MouseEvent} event */
+  #read = (event) => {
+    const word = /** @type {HTMLElement | null} */ (/** @type {HTMLElement} */ (event.target).closest('.w, .s'));
+    if (word && getSelection()?.isCollapsed) this.player.seek(Number(word.dataset.start) / 1000);
   };
 
   /** @param {MouseEvent} event */

@@ -135,6 +135,19 @@ def test_keys_play_skip_and_change_speed_and_the_speed_is_remembered(page: Page,
     assert page.evaluate("() => document.querySelector('audio').playbackRate") == 1.25
 
 
+def test_a_sample_of_each_voice_is_played_as_often_as_one_asks(page: Page) -> None:
+    hear = page.get_by_role("link", name="Hear A")
+    sample = int(hear.get_attribute("data-seek") or 0) / 1000
+    assert sample > 1
+    for _ in range(2):
+        hear.click()
+        player(page, "Pause").wait_for()
+        wait(lambda: sample <= page.evaluate(NOW) < sample + 3, "the sample", lambda: str(page.evaluate(NOW)))
+        player(page, "Pause").click()
+        page.get_by_role("slider", name="Position").press("Home")
+        wait(lambda: page.evaluate(NOW) == 0, "the beginning")
+
+
 def test_keys_leave_a_text_field_alone(page: Page) -> None:
     page.get_by_label("Rename").click()
     page.get_by_role("textbox", name="Title").fill("")

@@ -30,7 +30,13 @@ KINDS = {
     "mpg": ("mpeg", "mp2"),
     "caf": ("caf", "pcm_s16be"),
     "au": ("au", "pcm_s16be"),
+    "mts": ("mpegts", "ac3"),
+    "wv": ("wv", "wavpack"),
+    "w64": ("w64", "pcm_s16le"),
+    "ac3": ("ac3", "ac3"),
+    "eac3": ("eac3", "eac3"),
 }
+OPTIONS = {"mts": {"mpegts_m2ts_mode": "1"}}
 VIDEO = {"mp4": "mpeg4", "mov": "mpeg4", "mkv": "mpeg4", "webm": "libvpx-vp9", "avi": "mpeg4", "mpg": "mpeg2video"}
 
 
@@ -52,7 +58,8 @@ def load(source: Path, rate: int = RATE) -> np.ndarray:
 def make(path: Path, sound: np.ndarray, kind: str = "", *, rate: int = RATE, picture: bool = False) -> Path:
     """A file of this kind (else of its name's); with moving pictures where asked for."""
     container_format, codec = KINDS[kind or path.suffix.removeprefix(".")]
-    with av.open(str(path), "w", format=container_format) as container:
+    options = OPTIONS.get(kind or path.suffix.removeprefix("."), {})
+    with av.open(str(path), "w", format=container_format, options=options) as container:
         video = container.add_stream(VIDEO[kind or path.suffix[1:]], rate=25) if picture else None
         if video is not None:
             video.width, video.height, video.pix_fmt = 64, 64, "yuv420p"

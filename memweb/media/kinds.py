@@ -10,7 +10,9 @@ from memweb.media.errors import NotMedia
 
 HEAD = 1 << 16
 """Bytes that tell it, also after a long tag."""
-NAMES = "WAV, MP3, M4A, AAC, FLAC, OGG, Opus, WebM, MP4, MOV, MKV, AVI, WMA, FLV, AIFF, AMR and MPEG"
+NAMES = (
+    "WAV, MP3, M4A, AAC, FLAC, OGG, Opus, WebM, MP4, MOV, MKV, AVI, WMA, FLV, AIFF, AMR, AC-3, WavPack, MTS and MPEG"
+)
 
 _PLAYLISTS = (b"#extm3u", b"ffconcat", b"v=0", b"[playlist]", b"<?xml", b"<smil", b"<asx", b"#!rtsp", b"rtsptext")
 _IMAGES = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF87a", b"GIF89a", b"BM", b"II*\x00", b"MM\x00*")
@@ -23,9 +25,13 @@ _FIRST = {
     b"\x00\x00\x01\xba": "mpeg",
     b"#!AMR": "amr",
     b"caff": "caf",
+    b"wvpk": "wv",
+    b"riff\x2e\x91\xcf\x11\xa5\xd6\x28\xdb\x04\xc1\x00\x00": "w64",
     b".snd": "au",
 }
 _RIFF = {b"WAVE": "wav", b"AVI ": "avi"}
+_PACKETS = ((0, 188), (4, 192))
+"""Where the first packet of an MPEG stream begins, and how long each is: camcorders (AVCHD) put a time before each."""
 _BOXES = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot")
 
 
@@ -58,17 +64,22 @@ def _in_container(head: bytes) -> str | None:
         return "aiff"
     if head[4:8] in _BOXES:
         return "mov"
-    if head[:1] == b"G" and head[188:189] in (b"G", b"") and len(head) >= 188:
-        return "mpegts"
-    return None
+    return "mpegts" if any(_is_packets(head[at:], size) for at, size in _PACKETS) else None
+
+
+def _is_packets(head: bytes, size: int) -> bool:
+    begin = head[: 4 * size : size]
+    return len(head) >= 188 and begin == b"G" * len(begin)
 
 
 def _bare(head: bytes) -> str | None:
-    """MP3 and AAC have no head: frames follow each other, perhaps after a tag."""
+    """MP3, AAC and AC-3 have no head: frames follow each other, perhaps after a tag."""
     if head[:3] == b"ID3" and len(head) >= 10:
         size = 10 + sum((byte & 0x7F) << shift for byte, shift in zip(head[6:10], (21, 14, 7, 0), strict=True))
         after = head[size:] if size < len(head) - 4 else b""
         return "flac" if after.startswith(b"fLaC") else (_bare(after) or "mp3")
+    if head[:2] == b"\x0b\x77" and len(head) > 5 and head[5] >> 3 <= 16:
+        return "ac3" if head[5] >> 3 <= 10 else "eac3"
     if len(head) < 4 or head[0] != 0xFF:
         return None
     if head[1] & 0xF6 == 0xF0:

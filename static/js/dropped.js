@@ -1,6 +1,6 @@
 // @ts-check
 /** The files in what was dropped, those in folders too; and those in what was pasted. */
-import { isRecording } from './progress.js';
+import { isHidden, isReadable } from './progress.js';
 
 const WRITING = 'input:not([type=checkbox], [type=radio], [type=file]), textarea, select, [contenteditable]';
 
@@ -16,22 +16,28 @@ export function filesPasted(event) {
   return [...data.files];
 }
 
-/** @param {DataTransfer} data @returns {Promise<File[]>} */
+/**
+ * What was dropped, and how many files of the folders among it are left out, since nothing here reads them.
+ * @param {DataTransfer} data @returns {Promise<{files: File[], left: number}>}
+ */
 export async function filesIn(data) {
   const entries = [...data.items].map((item) => item.webkitGetAsEntry?.()).filter(Boolean);
-  if (!entries.some((entry) => entry.isDirectory)) return [...data.files];
-  const found = await Promise.all(entries.map((entry) => within(entry, true)));
-  return found.flat();
+  if (!entries.some((entry) => entry.isDirectory)) return { files: [...data.files], left: 0 };
+  const chosen = (await Promise.all(entries.filter((entry) => entry.isFile).map(fileOf))).filter(Boolean);
+  const found = (await Promise.all(entries.filter((entry) => entry.isDirectory).map(within))).flat();
+  const files = found.filter(isReadable);
+  return { files: [...chosen, ...files], left: found.filter((file) => !isHidden(file)).length - files.length };
 }
 
-async function within(entry, chosen = false) {
-  if (entry.isFile) {
-    const file = await new Promise((resolve) => entry.file(resolve, () => resolve(null)));
-    return file && (chosen || isRecording(file)) ? [file] : [];
-  }
+const fileOf = (entry) => new Promise((resolve) => entry.file(resolve, () => resolve(null)));
+
+async function within(folder) {
   const found = [];
-  for (const inside of await listed(entry.createReader())) found.push(...(await within(inside)));
-  return found;
+  for (const inside of await listed(folder.createReader())) {
+    if (inside.isDirectory) found.push(...(await within(inside)));
+    else found.push(await fileOf(inside));
+  }
+  return found.filter(Boolean);
 }
 
 /** A reader gives a hundred at a time, and none when it is at its end. */

@@ -78,9 +78,13 @@ export function fingerprint(file) {
   return `${file.name}|${file.size}|${file.lastModified}`.slice(-200);
 }
 
-const RECORDING = /\.(wav|mp3|m4a|m4b|aac|flac|og[gavx]|opus|webm|mp4|m4v|mov|mkv|mka|avi|wma|wmv|asf|flv|aiff?|amr|mpe?g|ts|mts|caf|au|3gp)$/i;
+const RECORDING = /\.(wav|mp[23]|m4a|m4b|aac|flac|og[gavx]|opus|webm|mp4|m4v|mov|mkv|mka|avi|wma|wmv|asf|flv|aif[fc]?|amr|mpe?g|vob|m?ts|m2ts?|caf|au|3g[p2]|e?ac3|wv|w64)$/i;
+const TRANSCRIPT = /\.(srt|vtt|json|txt)$/i;
+
+/** A file that the system put there, and nobody would miss. @param {{name: string}} file */
+export const isHidden = (file) => file.name.startsWith('.');
 
 /** Whether a file found in a folder is worth sending; one that was chosen is always sent. @param {{name: string, type: string}} file */
-export function isRecording(file) {
-  return !file.name.startsWith('.') && (/^(audio|video)\//.test(file.type) || RECORDING.test(file.name));
+export function isReadable(file) {
+  return !isHidden(file) && (/^(audio|video)\//.test(file.type) || RECORDING.test(file.name) || TRANSCRIPT.test(file.name));
 }

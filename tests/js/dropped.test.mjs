@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { filesPasted } from '../../static/js/dropped.js';
+import { filesIn, filesPasted } from '../../static/js/dropped.js';
 
 /** What the page has of an element: whether it, or one it lies in, is a field. */
 globalThis.Element = class {
@@ -37,4 +37,22 @@ test('a table or a document that is pasted beside all fields is no file either',
 test('a clipboard without files, or none, gives none', () => {
   assert.deepEqual(filesPasted(paste(false, ['text/plain'])), []);
   assert.deepEqual(filesPasted({ target: null, clipboardData: null }), []);
+});
+
+const entry = (name) => ({ isFile: true, isDirectory: false, file: (take) => take({ name, type: '' }) });
+const folder = (...inside) => ({
+  isFile: false,
+  isDirectory: true,
+  createReader: () => ({ readEntries: (take) => take(inside.splice(0, 100)) }),
+});
+const dropped = (...entries) => ({ items: entries.map((one) => ({ webkitGetAsEntry: () => one })), files: [recording] });
+
+test('of a folder what is read is taken, with what lies in folders of it, and the rest is counted', async () => {
+  const inner = folder(entry('b.vtt'), entry('cover.jpg'), entry('.DS_Store'));
+  const { files, left } = await filesIn(dropped(folder(entry('a.wav'), inner, entry('notes.docx')), entry('chosen.xyz')));
+  assert.deepEqual([files.map(({ name }) => name), left], [['chosen.xyz', 'a.wav', 'b.vtt'], 2]);
+});
+
+test('without a folder everything that was dropped is taken', async () => {
+  assert.deepEqual(await filesIn(dropped(entry('chosen.xyz'))), { files: [recording], left: 0 });
 });

@@ -1,7 +1,7 @@
 // How an upload stands: speed without jumps, sizes, time left, words, and which files of a folder are sent.
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { Speed, fingerprint, isRecording, left, percent, price, size, words } from '../../static/js/progress.js';
+import { Speed, fingerprint, isReadable, left, percent, price, size, words } from '../../static/js/progress.js';
 
 test('a speed is smoothed, and begins anew after a fall back', () => {
   const speed = new Speed();
@@ -47,8 +47,9 @@ test('the same file has the same fingerprint, of bounded length', () => {
   assert.equal(fingerprint({ ...file, name: 'x'.repeat(4000) }).length, 200);
 });
 
-test('of a folder only recordings are sent', () => {
-  const names = ['a.wav', 'B.MP3', 'talk.webm', 'notes.txt', '.hidden.wav', 'cover.jpg', 'x.ts', 'readme'];
-  assert.deepEqual(names.filter((name) => isRecording({ name, type: '' })), ['a.wav', 'B.MP3', 'talk.webm', 'x.ts']);
-  assert.ok(isRecording({ name: 'odd', type: 'audio/x-odd' }));
+test('of a folder recordings and transcripts are sent', () => {
+  const read = ['a.wav', 'B.MP3', 'talk.webm', 'x.ts', '00001.MTS', '1.m2ts', 'VTS_01.VOB', 'b.mp2', 'c.wv', 'd.ac3', 'e.srt', 'f.VTT', 'g.json', 'h.txt'];
+  const others = ['.hidden.wav', 'cover.jpg', 'readme', 'letter.docx'];
+  assert.deepEqual([...read, ...others].filter((name) => isReadable({ name, type: '' })), read);
+  assert.ok(isReadable({ name: 'odd', type: 'audio/x-odd' }));
 });

@@ -1,9 +1,12 @@
+import { leave } from './focus.js';
 import { trouble } from './trouble.js';
 
 /** A notice goes when it is dismissed. It never goes by itself: some people read slowly. */
 class Notice extends HTMLElement {
   #dismiss = (event) => {
-    if (event.target.closest('[data-dismiss]')) this.remove();
+    if (!event.target.closest('[data-dismiss]')) return;
+    leave(this);
+    this.remove();
   };
 
   connectedCallback() {
@@ -17,10 +20,10 @@ class Notice extends HTMLElement {
 
 customElements.define('mem-notice', Notice);
 
-/** One notice for all that fails: the latest. Made anew, so that it is read out again. @param {string} words @param {string} link */
-function warn(words, link) {
-  document.getElementById('trouble')?.remove();
-  const made = Object.assign(document.createElement('mem-notice'), { id: 'trouble', className: 'notice error' });
+/** One notice for all of a kind: the latest. Made anew, so that it is read out again. @param {string} id @param {string} words @param {string} link */
+export function tell(id, words, link = '', look = '') {
+  document.getElementById(id)?.remove();
+  const made = Object.assign(document.createElement('mem-notice'), { id, className: `notice ${look}` });
   made.append(Object.assign(document.createElement('p'), { textContent: words }));
   // Without what follows the #, else the page would not be loaded.
   const here = location.pathname + location.search;
@@ -39,7 +42,7 @@ function failed(event) {
   const box = requestConfig.triggeringEvent?.target;
   // A switch shows what is saved: it goes back.
   if (requestConfig.verb !== 'get' && box?.matches?.('[type=checkbox]')) box.checked = !box.checked;
-  warn(words, link);
+  tell('trouble', words, link, 'error');
 }
 
 for (const name of ['htmx:sendError', 'htmx:timeout', 'htmx:responseError']) document.addEventListener(name, failed);

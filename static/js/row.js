@@ -1,5 +1,6 @@
 // @ts-check
 /** A file's row on the upload page while this page sends it; the server's own row takes its place. */
+import { leave } from './focus.js';
 import { left, percent, price, size, words } from './progress.js';
 
 const ABOUT = {
@@ -49,7 +50,10 @@ export class Row {
 
   show() {
     const { state, sent, file, speed } = this.#transfer;
-    if (state === 'removed') this.#element.remove();
+    if (state === 'removed') {
+      leave(this.#element);
+      this.#element.remove();
+    }
     if (state === 'done' && this.#transfer.id) this.#hand();
     const done = percent(sent, file.size);
     this.#part('state').textContent = words(state, done);
@@ -60,7 +64,9 @@ export class Row {
     this.#progress(done, state);
     if (state === 'failed') this.#why(this.#transfer.reason);
     const shown = { paused: 'resume', away: 'retry', failed: 'retry' }[state] ?? 'pause';
+    const pressed = [...this.#buttons()].find((button) => button === document.activeElement);
     for (const button of this.#buttons()) button.hidden = ![shown, 'remove'].includes(button.dataset.do);
+    if (pressed?.hidden) /** @type {HTMLElement} */ (this.#element.querySelector(`[data-do=${shown}]`)).focus();
   }
 
   #going(speed, rest) {

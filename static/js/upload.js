@@ -1,7 +1,9 @@
 // @ts-check
 /** Every page takes files: dropped, pasted, chosen. The upload page shows each; any other page, how it goes in one line. */
 import { filesIn, filesPasted } from './dropped.js';
-import { fingerprint } from './progress.js';
+import { leave } from './focus.js';
+import { tell } from './notices.js';
+import { fingerprint, percent } from './progress.js';
 import { Row } from './row.js';
 import { Transfer } from './transfer.js';
 
@@ -23,6 +25,7 @@ class Upload extends HTMLElement {
     on(document, 'drop', this.#drop);
     on(document, 'paste', this.#paste);
     on(document, 'change', this.#choose);
+    on(document, 'htmx:beforeSwap', ({ target, detail }) => target.matches('#queue > li') && !detail.serverResponse && leave(target));
     on(window, 'online', () => this.#transfers.filter(({ state }) => state === 'away').forEach((one) => one.resume()));
     on(window, 'beforeunload', (event) => this.#transfers.some(({ state }) => BUSY.includes(state)) && event.preventDefault());
     document.querySelector('.add')?.classList.add('ready');
@@ -92,7 +95,9 @@ class Upload extends HTMLElement {
     event.preventDefault();
     this.#depth = 0;
     this.#show(false);
-    this.add(await filesIn(event.dataTransfer));
+    const { files, left } = await filesIn(event.dataTransfer);
+    this.add(files);
+    if (left) tell('left-out', `Of what else is in the folder, memweb reads nothing: ${left} file${left === 1 ? '' : 's'} left out.`);
   };
 }
 
@@ -108,9 +113,17 @@ function tray(transfers, page) {
   const many = `${mine.length} recording${mine.length === 1 ? '' : 's'}`;
   const failed = mine.find(({ state }) => state === 'failed');
   let says = `${many} uploaded, on the way to text.`;
-  if (open) says = `Uploading ${many}, ${whole ? Math.floor((sent * 100) / whole) : 0} %. Stay on this page until it is done.`;
+  if (open) says = `Uploading ${many}. Stay on this page until it is done.`;
   else if (failed) says = `${failed.file.name}: ${failed.reason}`;
-  notice(page).querySelector('p').textContent = says;
+  const [told, so] = notice(page).querySelectorAll('p, [data-so]');
+  write(told, says);
+  write(so, `${percent(sent, whole)} %`);
+  so.toggleAttribute('hidden', !open);
+}
+
+/** Nothing where it says so already: whatever is written in a notice is read out. */
+function write(part, words) {
+  if (part.textContent !== words) part.textContent = words;
 }
 
 function notice(page) {
@@ -122,7 +135,11 @@ function notice(page) {
   const link = Object.assign(document.createElement('a'), { href: page, className: 'link', textContent: 'Upload' });
   const close = Object.assign(document.createElement('button'), { type: 'button', className: 'link', textContent: 'Dismiss' });
   close.dataset.dismiss = '';
-  made.append(document.createElement('p'), link, close);
+  // How far it is can be seen, and is not read out at each step.
+  const so = Object.assign(document.createElement('span'), { className: 'num' });
+  so.dataset.so = '';
+  so.setAttribute('aria-hidden', 'true');
+  made.append(document.createElement('p'), so, link, close);
   document.getElementById('notices')?.append(made);
   return made;
 }

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Route
+from playwright.sync_api import Locator, Route, expect
 
 from tests import media_files
 from tests.browser.driving import Driven, browser, wait
@@ -182,10 +182,13 @@ def test_a_file_is_paused_resumed_and_removed(server: RunningServer, tmp_path: P
         wait_for(driven, lambda: "a second" in row.inner_text(), "its speed")
         row.get_by_role("button", name="Pause long.wav").click()
         wait_for(driven, lambda: "Paused at" in row.inner_text(), "a pause")
+        expect(row.get_by_role("button", name="Resume long.wav")).to_be_focused()
         row.get_by_role("button", name="Resume long.wav").click()
         wait_for(driven, lambda: "Uploading" in row.inner_text(), "it going on")
+        expect(row.get_by_role("button", name="Pause long.wav")).to_be_focused()
         row.get_by_role("button", name="Remove long.wav").click()
         wait_for(driven, lambda: row.count() == 0, "its end")
+        expect(driven.page.locator("#main:focus, #main :focus")).to_have_count(1)
         gone = "from transcripts.models import Upload\nprint(Upload.objects.filter(name='long.wav').count())"
         wait_for(driven, lambda: server.ask(gone) == "0", "the server to let go")
 
@@ -260,12 +263,49 @@ def test_another_page_takes_files_too_and_what_is_no_recording_is_told(server: R
         assert "This is no recording. memweb reads WAV" in row.inner_text()
         row.get_by_role("button", name="Remove minutes.pages from this list").click()
         wait_for(driven, lambda: row.count() == 0, "it to go")
+        expect(driven.page.locator("#main :focus")).to_have_count(1)
         wait_for(driven, lambda: "Ready" in states(driven), "the transcript")
         drop(driven, tape)
         wait_for(driven, lambda: "Already here" in states(driven), "the same to be known")
         driven.page.locator("#queue li").filter(has_text="meeting").get_by_role("link", name="Open").first.click()
         driven.page.get_by_text("It was the best of times.").wait_for()
         assert driven.page.locator("mem-player").count() == 1
+
+
+LISTEN = """() => {
+  window.said = [];
+  const region = document.getElementById('notices');
+  const read = ({ target }) => {
+    const part = target instanceof Element ? target : target.parentElement;
+    if (!part.closest('[aria-hidden]')) window.said.push(region.querySelector('p')?.textContent);
+  };
+  const observed = { childList: true, characterData: true, subtree: true };
+  new MutationObserver((changes) => changes.forEach(read)).observe(region, observed);
+}"""
+"""Keeps what a screen reader is told: all that changes in the region of notices, but what is hidden from it."""
+
+
+def test_how_an_upload_goes_is_read_out_when_it_begins_and_when_it_ends(server: RunningServer, tmp_path: Path) -> None:
+    path = media_files.make(tmp_path / "told.wav", media_files.tone(4))
+    with browser(server, None) as driven:
+        driven.page.goto(server.url + "/streams/")
+        driven.page.evaluate(LISTEN)
+        slow(driven, 120_000)
+        drop(driven, path)
+        steps = driven.page.locator("#uploading [data-so]")
+        seen: set[str] = set()
+        done = driven.page.get_by_text("1 recording uploaded, on the way to text.")
+        wait_for(driven, lambda: seen.add(_text(steps)) or done.count(), "the end")
+        assert len([step for step in seen if step.endswith(" %")]) > 2, "nobody saw how it went"
+        told = driven.page.evaluate("[...new Set(window.said)]")
+        assert told == ["Uploading 1 recording. Stay on this page until it is done.", done.inner_text()]
+        assert driven.page.evaluate("window.said.length") <= 3
+        driven.page.locator("#uploading").get_by_role("button", name="Dismiss").click()
+        expect(driven.page.locator("#main")).to_be_focused()
+
+
+def _text(shown: Locator) -> str:
+    return shown.inner_text() if shown.count() else ""
 
 
 _ROWS = """

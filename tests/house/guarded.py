@@ -11,8 +11,9 @@ SIGN_IN = 302  # anonymous visitors of a page are sent to the door
 class Door:
     """One verb at one route: what the owner, another user, and visitors with no session get.
 
-    `path` is filled in with the ids of what the owner has. `key` and `revoked` are the answers to an API key
-    without a session; where they are left out, a key is worth nothing and counts as anonymous.
+    `path` is filled in with the ids of what the owner has. `key`, `revoked` and `other_key` (another account's) are
+    the answers to an API key without a session; where they are left out, a key is worth nothing and counts as
+    anonymous, and another account's is worth as much as the owner's.
     """
 
     verb: str
@@ -22,7 +23,9 @@ class Door:
     anonymous: int = SIGN_IN
     key: int | None = None
     revoked: int | None = None
+    other_key: int | None = None
     data: dict[str, str] = field(default_factory=dict)
+    headers: dict[str, str] = field(default_factory=dict)
     ends_session: bool = False
 
 
@@ -34,9 +37,13 @@ def deed(path: str, owner: int = 302, other: int | None = None, **data: str) -> 
     return Door("POST", path, owner, owner if other is None else other, data=data)
 
 
-def of_a_key(verb: str, path: str) -> Door:
-    """Something of the owner's at the gateway: sessions are nobody there."""
-    return Door(verb, path, 401, 401, anonymous=401, key=200, revoked=401)
+def of_a_key(verb: str, path: str, key: int = 200, other_key: int | None = 400) -> Door:
+    """Something of the owner's at the gateway: sessions are nobody there, and another's key finds nothing."""
+    return Door(verb, path, 401, 401, anonymous=401, key=key, revoked=401, other_key=other_key)
+
+
+def tus(verb: str, path: str, owner: int, other: int) -> Door:
+    return Door(verb, path, owner, other, anonymous=401, headers={"Tus-Resumable": "1.0.0"})
 
 
 def native(verb: str, path: str, key: int) -> Door:
@@ -113,14 +120,12 @@ HTTP: dict[str, Door] = {
     "serve/api/v2/webhook/deliveries": Door(
         "GET", "/serve/api/v2/webhook/deliveries", 401, 401, anonymous=401, key=200, revoked=401
     ),
-    "serve/api/v2/webhook/deliveries/<int:pk>/replay": Door(
-        "POST", "/serve/api/v2/webhook/deliveries/{delivery}/replay", 401, 401, anonymous=401, key=200, revoked=401
+    "serve/api/v2/webhook/deliveries/<int:pk>/replay": of_a_key(
+        "POST", "/serve/api/v2/webhook/deliveries/{delivery}/replay"
     ),
     **{
-        f"serve/api/v2/webhook/{deed}": Door(
-            "POST", f"/serve/api/v2/webhook/{deed}", 401, 401, anonymous=401, key=status, revoked=401
-        )
-        for deed, status in {"secret": 200, "pause": 200, "resume": 200, "test": 200}.items()
+        f"serve/api/v2/webhook/{deed}": of_a_key("POST", f"/serve/api/v2/webhook/{deed}")
+        for deed in ("secret", "pause", "resume", "test")
     },
     **by_api_key(
         {
@@ -168,8 +173,8 @@ HTTP: dict[str, Door] = {
     "upload/<uuid:upload_id>/stop/": deed("/upload/{taken}/stop/", 302, 404),
     "upload/<uuid:upload_id>/dismissal/": deed("/upload/{dismissible}/dismissal/", 302, 404),
     # tus says more in its own test
-    "uploads/": Door("POST", "/uploads/", 412, 412, anonymous=401),
-    "uploads/<uuid:upload_id>/": Door("GET", "/uploads/{upload}/", 412, 412, anonymous=401),
+    "uploads/": tus("POST", "/uploads/", 400, 400),
+    "uploads/<uuid:upload_id>/": tus("HEAD", "/uploads/{upload}/", 200, 404),
     # transcripts
     "transcripts/": page("/transcripts/?q=word"),
     "transcripts/choices/<str:name>/": page("/transcripts/choices/tag/"),
@@ -229,6 +234,35 @@ HTTP: dict[str, Door] = {
     "transcripts/<uuid:record_id>/restoration/": deed("/transcripts/{binned}/restoration/", 302, 404),
     "transcripts/<uuid:record_id>/bin/": deed("/transcripts/{binnable}/bin/", 302, 404),
 }
+
+
+# What else a route takes, met after all of the above: each verb has a guard of its own, or none.
+FURTHER: list[tuple[str, Door]] = [
+    ("sign-in/", Door("POST", "/sign-in/", 422, 422, anonymous=422)),
+    ("sign-up/", Door("POST", "/sign-up/", 404, 404, anonymous=404)),
+    ("settings/keys/", deed("/settings/keys/", 422)),
+    ("settings/webhook/", deed("/settings/webhook/", 422, url="ftp://hook.example/")),
+    ("upload/", deed("/upload/")),
+    ("streams/", deed("/streams/", 422)),
+    *(
+        (f"transcripts/<uuid:record_id>/{part}/", deed(f"{RECORD}{part}/", 302, 404, segment="1-0:0"))
+        for part in ("text", "again", "marks", "shares", "export")
+    ),
+    (
+        "transcripts/<uuid:record_id>/comparison/<int:left>/<int:right>/",
+        deed(RECORD + "comparison/1/1/", 302, 404, **{"from": "1-0:0", "to": "1-0:0"}),
+    ),
+    ("serve/api/v2/upload/signed/<asset_id>", Door("POST", "/serve/api/v2/upload/signed/{asset}", 401, 401, 401)),
+    ("serve/api/v2/tasks/<task_id>", of_a_key("DELETE", "/serve/api/v2/tasks/none", 400)),
+    ("serve/api/v2/webhook", of_a_key("PUT", "/serve/api/v2/webhook", 400)),
+    ("serve/api/v2/webhook", of_a_key("DELETE", "/serve/api/v2/webhook", 200, 200)),
+    ("v1/speech-to-text/transcripts/<str:id>", native("DELETE", "v1/speech-to-text/transcripts/nothing", 404)),
+    ("v2/transcript", native("POST", "v2/transcript", 415)),
+    ("v2/transcript/<str:id>", native("DELETE", "v2/transcript/nothing", 404)),
+    ("uploads/<uuid:upload_id>/", tus("PATCH", "/uploads/{upload}/", 415, 404)),
+    ("uploads/<uuid:upload_id>/", tus("DELETE", "/uploads/{upload}/", 204, 404)),
+]
+DOORS = [*HTTP.items(), *FURTHER]
 
 
 # Answered ahead of Django: the secret in the path is all that counts, and who else knocks does not matter.

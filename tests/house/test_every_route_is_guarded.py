@@ -1,6 +1,8 @@
-"""Every route, HTTP and WebSocket, met by the owner, another user, a stranger, a key and a revoked key.
+"""Every route and verb, HTTP and WebSocket, met by the owner, another user, a stranger, a key, another account's key
+and a revoked key.
 
-A route without an entry in `guarded` fails the first test: nothing goes in unguarded by being forgotten.
+A route without an entry in `guarded` fails the first test, and a verb without one the second: nothing goes in unguarded
+by being forgotten.
 """
 
 from __future__ import annotations
@@ -8,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import count
 from typing import Any
 
@@ -17,11 +20,12 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from tests.house.guarded import BARE, HTTP, SOCKETS, Door, Socket
+from tests.house.guarded import BARE, DOORS, HTTP, SOCKETS, Door, Socket
 from tests.running import RunningServer
 
 pytestmark = pytest.mark.process
-VISITORS = ("revoked", "key", "anonymous", "other", "owner")
+SAFE = ("GET", "HEAD")
+VISITORS = ("revoked", "other_key", "key", "anonymous", "other", "owner")
 
 PREPARE = """
 import json
@@ -61,6 +65,7 @@ services.keep_result(record_id=record.pk, dialect="whisper-1", raw=b"{}")
 posting.store(owner, b"{}")
 callback = owner.callbacks.get()
 spare, _ = keys.create_key(user=owner, name="three")
+_, others = keys.create_key(user=User.objects.get(username="other"), name="four")
 from memweb.gateway import assets
 from tests.gateway.media import wav
 with assets.Incoming(10**6) as incoming:
@@ -75,7 +80,7 @@ print(json.dumps({
             "captions": f"/captions/{sharing.token_of(captions)}/",
             "shared": f"/shared/{sharing.token_of(open_share)}/",
             "speaker": voice.pk, "edit": edit.pk},
-    "key": secret, "revoked": revoked,
+    "key": secret, "revoked": revoked, "other_key": others,
 }))
 """
 
@@ -87,7 +92,7 @@ class House:
         self.server = server
         made: dict[str, Any] = json.loads(server.ask(PREPARE).splitlines()[-1])
         self.ids: dict[str, Any] = made["ids"]
-        self.keys = {"key": made["key"], "revoked": made["revoked"]}
+        self.keys = {name: made[name] for name in ("key", "revoked", "other_key")}
         self.cookies: dict[str, dict[str, str]] = {}
         self._addresses = count(1)
         self.sign_in()
@@ -126,6 +131,22 @@ def test_every_http_route_has_an_entry() -> None:
     assert set(routes(get_resolver().url_patterns)) == set(HTTP)
 
 
+@pytest.mark.parametrize("route", HTTP)
+def test_every_verb_of_a_route_has_an_entry(house: House, route: str) -> None:
+    """Whoever may come in is told, for a verb that nobody knows, which ones there are."""
+    doors = [door for of, door in DOORS if of == route]
+    first = doors[0]
+    visitor = "owner" if first.key is None else "key"
+    unknown = replace(first, verb="REPORT")
+    with house.client(visitor) as client:
+        answer = client.request(unknown.verb, first.path.format(**house.ids), headers=_credentials(client, unknown))
+    if answer.status_code == 405:
+        told = {verb.strip() for verb in answer.headers["Allow"].split(",")} - {"OPTIONS"}
+        assert {door.verb for door in doors} == (told - {"HEAD"} if "GET" in told else told)
+    else:
+        assert [expected(door, visitor) for door in doors] == [answer.status_code], "it says the same to every verb"
+
+
 def test_every_bare_route_has_an_entry() -> None:
     from memweb import asgi
 
@@ -153,17 +174,17 @@ def test_every_socket_has_an_entry() -> None:
 
 def expected(door: Door, visitor: str) -> int:
     status = getattr(door, visitor)
+    if status is None and visitor == "other_key":
+        status = door.key
     return door.anonymous if status is None else int(status)
 
 
-@pytest.mark.parametrize("route", HTTP)
-def test_each_visitor_gets_what_is_theirs(house: House, route: str) -> None:
-    door = HTTP[route]
+@pytest.mark.parametrize(("route", "door"), DOORS, ids=[f"{door.verb} {route}" for route, door in DOORS])
+def test_each_visitor_gets_what_is_theirs(house: House, route: str, door: Door) -> None:
     path = door.path.format(**house.ids)
     for visitor in VISITORS:
         with house.client(visitor) as client:
-            token = {"X-CSRFToken": _token(client)} if door.verb == "POST" else {}
-            answer = client.request(door.verb, path, data=door.data or None, headers=token)
+            answer = client.request(door.verb, path, data=door.data or None, headers=_credentials(client, door))
         assert answer.status_code == expected(door, visitor), f"{visitor} at {route}"
         if visitor not in ("owner", "other") and answer.status_code == 302:
             assert answer.headers["Location"].startswith("/sign-in/"), f"{visitor} at {route}"
@@ -171,18 +192,23 @@ def test_each_visitor_gets_what_is_theirs(house: House, route: str) -> None:
         house.sign_in()
 
 
-def _token(client: httpx.Client) -> str:
+def _credentials(client: httpx.Client, door: Door) -> dict[str, str]:
+    """What a page of memweb sends with a deed."""
+    if door.verb in SAFE:
+        return door.headers
     client.get("/settings/", follow_redirects=True)
-    return client.cookies["csrftoken"]
+    return {**door.headers, "X-CSRFToken": client.cookies["csrftoken"]}
 
 
-@pytest.mark.parametrize("route", [route for route, door in HTTP.items() if door.verb == "POST"])
-def test_no_page_is_changed_without_its_token(house: House, route: str) -> None:
+CHANGING = [(route, door) for route, door in DOORS if door.verb not in SAFE]
+
+
+@pytest.mark.parametrize(("route", "door"), CHANGING, ids=[f"{door.verb} {route}" for route, door in CHANGING])
+def test_no_page_is_changed_without_its_token(house: House, route: str, door: Door) -> None:
     """A deed asked for by another site carries the cookie, but never the token. Keys need none: no site has them."""
-    door = HTTP[route]
     with house.client("owner") as client:
-        status = client.post(door.path.format(**house.ids), data=door.data).status_code
-    assert status == (401 if door.key else 403)
+        answer = client.request(door.verb, door.path.format(**house.ids), data=door.data, headers=door.headers)
+    assert answer.status_code == (401 if door.owner == 401 else 403)
 
 
 async def knock(house: House, socket: Socket, visitor: str, *, origin: str | None) -> tuple[int, int | None]:
@@ -214,7 +240,8 @@ async def _until_it_speaks(line: Any) -> None:
 @pytest.mark.parametrize("visitor", VISITORS)
 async def test_each_visitor_gets_the_socket_that_is_theirs(house: House, path: str, visitor: str) -> None:
     socket = SOCKETS[path]
-    assert await knock(house, socket, visitor, origin=house.server.origin) == getattr(socket, visitor)
+    theirs = getattr(socket, "key" if visitor == "other_key" else visitor)
+    assert await knock(house, socket, visitor, origin=house.server.origin) == theirs
 
 
 ORIGINS = {

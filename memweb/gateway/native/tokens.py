@@ -20,8 +20,9 @@ SESSION_SECONDS = (60, 10_800)
 @never_cache
 def single_use_token(request: HttpRequest) -> HttpResponse:
     """POST: {"token"} that opens one realtime session within 15 minutes."""
+    if request.method != "POST":
+        return _wrong_verb(ELEVENLABS, "POST")
     try:
-        _allow(request, "POST")
         caller = _caller(ELEVENLABS, request)
     except Refused as refused:
         return _refusal(ELEVENLABS, refused)
@@ -32,8 +33,9 @@ def single_use_token(request: HttpRequest) -> HttpResponse:
 @never_cache
 def temporary_token(request: HttpRequest) -> HttpResponse:
     """GET: {"token", "expires_in_seconds"} that opens one session within the asked time."""
+    if request.method != "GET":
+        return _wrong_verb(ASSEMBLYAI, "GET")
     try:
-        _allow(request, "GET")
         caller = _caller(ASSEMBLYAI, request)
         seconds = _number(request, "expires_in_seconds", TOKEN_SECONDS)
         if seconds is None:
@@ -55,9 +57,10 @@ def upgrade_required(request: HttpRequest) -> HttpResponse:
     return response
 
 
-def _allow(request: HttpRequest, method: str) -> None:
-    if request.method != method:
-        raise Refused(405, f"This address takes {method} only.")
+def _wrong_verb(door: Door, method: str) -> HttpResponse:
+    response = _refusal(door, Refused(405, f"This address takes {method} only."))
+    response["Allow"] = method
+    return response
 
 
 def _caller(door: Door, request: HttpRequest) -> Caller:

@@ -19,6 +19,7 @@ from django.conf import settings
 
 from memweb.engines import load, process, wire
 from memweb.engines.errors import AtCapacity, EngineMissing
+from memweb.places import SharedPlaces
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +33,8 @@ START_AGAIN_S = 1.0
 """So long after a process could not be started: what the system lacks may be there again."""
 WEIGHTS = {"moonshine": 1, "whisper": 2}
 """Live places one stream of an engine takes."""
+_shared = SharedPlaces("live-places")
+"""All live places of this machine: several processes have pools, and its cores are the same for all."""
 
 
 class Client(Protocol):
@@ -62,6 +65,7 @@ class WorkerProcess:
         self.ready = asyncio.Event()  # the model is loaded, at least once
         self.restarts = 0
         self.clients: dict[int, Client] = {}
+        self._places: dict[int, list[int]] = {}
         self.unused_since = time.monotonic()
         self._hello = hello
         self._crashes: list[float] = []
@@ -74,12 +78,15 @@ class WorkerProcess:
     def pid(self) -> int | None:
         return self._process.pid if self._process else None
 
-    def add(self, client: Client) -> None:
+    def add(self, client: Client, places: list[int]) -> None:
+        """Serve this stream, which holds these places until it is removed."""
         self.clients[client.number] = client
+        self._places[client.number] = places
         self._write(*client.retell())
 
     def remove(self, number: int) -> None:
         if self.clients.pop(number, None) is not None:
+            _release(self._places.pop(number, []))
             self.send({"t": "close", "s": number})
             self.unused_since = time.monotonic()
 
@@ -168,6 +175,8 @@ class WorkerProcess:
     async def close(self) -> None:
         """End the process and wait until it has gone."""
         self.closing = True
+        while self._places:
+            _release(self._places.popitem()[1])
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
         if self._process is not None:
@@ -181,7 +190,7 @@ class WorkerProcess:
 
 
 class Pool:
-    """Every worker of one event loop, and the live places they share."""
+    """Every worker of one event loop, and how many live places there are on this machine."""
 
     def __init__(self) -> None:
         self.workers: list[WorkerProcess] = []
@@ -192,6 +201,7 @@ class Pool:
 
     @property
     def used(self) -> int:
+        """Live places that this pool holds."""
         return sum(WEIGHTS[worker.kind] * len(worker.clients) for worker in self.workers)
 
     @property
@@ -204,13 +214,26 @@ class Pool:
         return self._numbers
 
     def place(self, kind: str, client: Client, hello: wire.Head) -> WorkerProcess:
-        """Give a stream its place. Raises AtCapacity."""
-        if self.used + WEIGHTS[kind] > self.total:
-            raise AtCapacity(self.used, self.total)
-        worker = self.worker(kind, hello)
-        worker.add(client)
+        """Give a stream its place. Raises AtCapacity where other streams of this machine leave none."""
+        places = self._take(WEIGHTS[kind])
+        try:
+            worker = self.worker(kind, hello)
+            worker.add(client, places)
+        except BaseException:
+            _release(places)
+            raise
         self._publish_soon()
         return worker
+
+    def _take(self, count: int) -> list[int]:
+        places: list[int] = []
+        while len(places) < count:
+            place = _shared.take(0, self.total)
+            if place is None:
+                _release(places)
+                raise AtCapacity(self.total - len(places), self.total)
+            places.append(place)
+        return places
 
     def worker(self, kind: str, hello: wire.Head) -> WorkerProcess:
         """Return the least used worker of a kind, starting one more where there may be and it would help."""
@@ -252,6 +275,11 @@ class Pool:
             self._publisher.cancel()  # perhaps in the middle of ending a worker: that is done again
             await asyncio.gather(self._publisher, return_exceptions=True)
         await asyncio.gather(*(worker.close() for worker in [*workers, *self._retiring]))
+
+
+def _release(places: list[int]) -> None:
+    for place in places:
+        _shared.release(place)
 
 
 _pools: WeakKeyDictionary[asyncio.AbstractEventLoop, Pool] = WeakKeyDictionary()

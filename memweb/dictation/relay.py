@@ -61,8 +61,9 @@ class Relay:
         self._connection: live.LiveConnection | None = None
         self._client: LiveClient = live_client(provider)
         self._attempt: asyncio.Task[None] | None = None
+        self._rate = None if gateway.built_in else meter.RATES.get(provider)
         self._units = 0
-        self._sent_ms = 0
+        self._offset_ms = self._sent_ms = 0
 
     @property
     def says_ended(self) -> bool:
@@ -75,9 +76,16 @@ class Relay:
 
     @property
     def cost(self) -> Decimal | None:
-        """US dollars so far; None on this machine, where nothing is charged."""
-        rate = None if self.gateway.built_in else meter.RATES.get(self.provider)
-        return None if rate is None else meter.cost(self._units + meter.units_of(self._sent_ms), rate)
+        """US dollars so far; None where nobody counts them, as on this machine by itself.
+
+        The gateway built in charges by the place in the recording, whatever is sent again; others by connection.
+        """
+        return None if self._rate is None else meter.cost(self._all_units(), self._rate)
+
+    def _all_units(self) -> int:
+        if self.gateway.built_in:
+            return max(self._units, meter.units_of(self._offset_ms + self._sent_ms))
+        return self._units + meter.units_of(self._sent_ms)
 
     def connect(self, number: int, offset_ms: int) -> None:
         self.close()
@@ -98,6 +106,8 @@ class Relay:
             self.on_closed(number, Failed("unknown", "The gateway cannot be used just now.", retry=True))
             return
         self._connection, self._client = connection, client
+        self._offset_ms = offset_ms
+        self._rate = connection.rate if self.gateway.built_in else meter.RATES.get(self.provider)
         self.on_opened(number)
         connection.listen(_Ear(self, number, offset_ms, client))
 
@@ -126,5 +136,4 @@ class Relay:
         if self._connection is not None:
             self._connection.close(at_once=at_once)
             self._connection = None
-        self._units += meter.units_of(self._sent_ms)
-        self._sent_ms = 0
+        self._units, self._offset_ms, self._sent_ms = self._all_units(), 0, 0

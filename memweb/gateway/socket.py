@@ -28,6 +28,7 @@ from memweb.gateway.relay import Gauge, Provider, Relay
 from memweb.gateway.seats import seats
 from memweb.gateway.splice import EXTENSION, Splice
 from memweb.gateway.till import Empty, Tab, till
+from memweb.speech import meter
 from memweb.speech.dialects import PROVIDERS, LiveServer, RefusedParameter, live_server
 from memweb.speech.dialects.counting import audio_count
 
@@ -71,6 +72,8 @@ async def _admit(
     server = _server(provider, asked if binding is None else {})
     tab = await _tab(caller, provider)
     ending.callback(_place(caller).release)
+    if caller.key_id is None and (tab.is_limited or binding is not None):
+        send = _telling_rate(send, tab)
     if binding is None:
         return local.Session(server, caller, tab, receive, send, open_stream)
     dialled = await dial(binding, forwarded(raw), headers)
@@ -102,6 +105,18 @@ async def _tab(caller: Caller, provider: str) -> Tab:
         )
     except Empty as error:
         raise Refused(402, str(error)) from None
+
+
+def _telling_rate(send: Send, tab: Tab) -> Send:
+    """Let memweb's own app know what it is charged, so that its page can show it."""
+    rate = meter.RATE_HEADER.encode(), f"{tab.rate:f}".encode()
+
+    async def told(message: dict[str, Any]) -> None:
+        if message["type"] == "websocket.accept":
+            message = {**message, "headers": [*message.get("headers", ()), rate]}
+        await send(message)
+
+    return told
 
 
 def _place(caller: Caller) -> Place:

@@ -60,8 +60,14 @@ class Tab:
     def __init__(self, till: Till, purse: _Purse, begun: Heard, paid_units: int) -> None:
         """`begun.audio_ms` is how much of the session had been heard before, on other connections."""
         self._till, self._purse, self._begun = till, purse, begun
+        self.rate = begun.rate
         self._meter = Meter(begun.rate, paid_units)
         self._paid_ms = paid_units * UNIT_MS
+
+    @property
+    def is_limited(self) -> bool:
+        """Whether the account has a balance that can be used up."""
+        return self._purse.balance is not None
 
     def heard(self, audio_ms: int) -> bool:
         """This connection has had so much audio in all. False: the balance does not pay for it, so pass none of it on.

@@ -27,6 +27,9 @@ RATES: Mapping[str, Decimal] = MappingProxyType(
 )
 """The hosted gateway's published prices, in US dollars per hour of audio."""
 
+RATE_HEADER = "memweb-rate"
+"""In the built-in gateway's handshake with memweb's own app: US dollars per hour, where somebody counts them."""
+
 _EXACT = Context(prec=60, rounding=ROUND_HALF_EVEN)
 
 

@@ -9,14 +9,17 @@ import asyncio
 import re
 import ssl
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Protocol, cast
 
 from websockets.client import ClientProtocol
 from websockets.exceptions import InvalidURI
+from websockets.http11 import Response
 from websockets.protocol import State
 from websockets.uri import parse_uri
 
 from memweb import wire
+from memweb.speech import meter
 from memweb.upstream import errors
 from memweb.upstream.address import Gateway
 
@@ -57,6 +60,8 @@ class LiveConnection(asyncio.Protocol):
         self._ping: asyncio.TimerHandle | None = None
         self._closing = self._gone = False
         self._ending = (wire.ABNORMAL, "")
+        self.rate: Decimal | None = None
+        """What the gateway says that it charges, in US dollars per hour; None where it says nothing."""
         self.ready: asyncio.Future[None] = loop.create_future()
 
     # --- for whoever speaks --------------------------------------------------------------------------
@@ -157,6 +162,7 @@ class LiveConnection(asyncio.Protocol):
             self._fail(_nonsense())
             return b""
         self._handshake = None
+        self.rate = _rate(handshake)
         self.ready.set_result(None)
         self._keep_alive()
         return rest
@@ -203,6 +209,12 @@ class LiveConnection(asyncio.Protocol):
             return
         self._write(wire.PING, b"")
         self._ping = self._loop.call_later(PING_SECONDS, self._keep_alive)
+
+
+def _rate(handshake: ClientProtocol) -> Decimal | None:
+    answers = [event.headers for event in handshake.events_received() if isinstance(event, Response)]
+    told = re.fullmatch(r"[0-9]{1,6}(\.[0-9]{1,9})?", "".join(head.get(meter.RATE_HEADER, "") for head in answers))
+    return Decimal(told[0]) if told else None
 
 
 def _nonsense() -> errors.UpstreamError:

@@ -62,7 +62,7 @@ export class View {
 
   #clocks({ capturedMs, safeMs, transcribedMs, cost, engine, keeps }) {
     const parts = [`captured ${clock(capturedMs)}`, `safe ${clock(safeMs)}`, `transcribed ${clock(transcribedMs)}`];
-    if (cost !== null) parts.push(`cost ${cost}`);
+    if (cost !== null) parts.push(`cost $${cost}`);
     if (!keeps) parts.push('this browser keeps nothing');
     say($('clocks'), parts.join(' · '));
     say($('engine'), engine);

@@ -6,6 +6,7 @@ import hashlib
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.browser.driving import RECORDING, assert_one_recording, browser, frames_of, wait
 from tests.running import RunningServer
@@ -46,6 +47,15 @@ def test_the_file_on_the_server_is_every_frame_of_the_browser(server: RunningSer
     found = frames_of(made)
     assert_one_recording(found)
     assert sum(frame.header.is_last_of_stretch for frame in found) == 2
+
+
+def test_what_it_costs_stands_there_in_dollars(shared_server: RunningServer) -> None:
+    with browser(shared_server, None) as driven:
+        page = driven.open()
+        page.evaluate((Path(__file__).parent / "show_state.js").read_text(), {"more": {"cost": "0.0123"}})
+        expect(page.locator("#clocks")).to_contain_text("cost $0.0123")
+        page.evaluate((Path(__file__).parent / "show_state.js").read_text(), {"more": {}})
+        expect(page.locator("#clocks")).not_to_contain_text("cost")
 
 
 def test_interim_words_are_never_announced(server: RunningServer, two_cities: Path) -> None:

@@ -21,7 +21,7 @@ from transcripts.errors import LibraryError, NoRoom, Refused, Useless
 from transcripts.files import importing
 from transcripts.jobs import Lease
 from transcripts.models import Job, Record, Recording, Upload
-from transcripts.recordings import DISK_FULL, RATE, Sealed, frame_of, peaks_of, sync_folder
+from transcripts.recordings import DISK_FULL, PEAK_SAMPLES, RATE, Sealed, frame_of, peaks_of, sync_folder
 from transcripts.shown import wording
 
 _PIECE = 1 << 20
@@ -138,17 +138,21 @@ def _convert(lease: Lease, path: Path) -> tuple[Sealed, bool]:
 
 
 def _encode(lease: Lease, media: decode.Media, file: BinaryIO) -> Sealed:
-    digest, samples, peaks = hashlib.sha256(), 0, bytearray()
+    digest, samples, peaks, rest = hashlib.sha256(), 0, bytearray(), b""
     with av.open(file, "w", format="flac") as container:
         stream = container.add_stream("flac", rate=RATE, layout="mono", format="s16")
         told = media.info.sound_ms
         for pcm in media.pieces():
             digest.update(pcm)
             samples += len(pcm) // 2
-            peaks += peaks_of(pcm)
+            rest += pcm
+            cut = len(rest) - len(rest) % (2 * PEAK_SAMPLES)  # a piece ends anywhere, a peak only after its 100 ms
+            peaks += peaks_of(rest[:cut])
+            rest = rest[cut:]
             container.mux(stream.encode(frame_of(pcm)))
             lease.progress(min(samples * 100 // (told * 16), 99) if told else 0)
         container.mux(stream.encode(None))
+    peaks += peaks_of(rest)
     file.seek(0, os.SEEK_END)
     return Sealed(0, samples, file.tell(), digest.hexdigest(), bytes(peaks))
 

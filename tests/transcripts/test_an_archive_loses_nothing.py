@@ -123,10 +123,14 @@ def test_what_was_undone_and_put_back_can_be_so_in_the_copy(account: User, tmp_p
     first = packed(account, tmp_path / "first.zip")
     let_go_of_everything(account)
     archive.bring_in(first, owner=account)
-    version = Record.objects.get(title="Ferry <b>notes</b>").current_version
+    record = Record.objects.get(title="Ferry <b>notes</b>")
+    version = record.current_version
     assert version is not None
     before = version.segments.get(key="d").removed
     assert before is True
+    assert editing.undo(version=version, user_id=account.pk)
+    record.refresh_from_db()
+    assert record.title == "Ferry"
     assert editing.undo(version=version, user_id=account.pk)
     assert version.segments.get(key="d").removed is False
 

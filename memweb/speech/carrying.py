@@ -55,6 +55,17 @@ class _Spot:
     at_ms: int
 
 
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """Where in another reading a paragraph begins, or goes on, because a person said so."""
+
+    key: str
+    """Of the segment."""
+    at: int
+    """Which character of its text; 0 where it is the segment's first word."""
+    opens: bool
+
+
 def corrections(original: Sequence[Segment], current: Sequence[Segment]) -> list[Correction]:
     """What a person changed between two states of one reading. Segments both have alike are not looked into."""
     found: list[Correction] = []
@@ -88,6 +99,51 @@ def carry(changes: Iterable[Correction], reading: Sequence[Segment]) -> Carried:
             text = f"{text[:begin]}{put}{text[end:]}"
         segments[number] = editing.retext(segments[number], " ".join(text.split()))
     return Carried(tuple(segments), placed, agreed, tuple(unplaced))
+
+
+def openings(current: Sequence[Segment], reading: Sequence[Segment]) -> tuple[list[Opening], list[Segment]]:
+    """Where another reading's paragraphs begin and go on as a person said in this one; and whose place was not found.
+
+    What a person said of the other reading's own paragraphs stays.
+    """
+    ours, theirs = _spots(current), _spots(reading)
+    times, norms = [spot.at_ms for spot in theirs], [spot.norm for spot in ours]
+    found: list[Opening] = []
+    unplaced: list[Segment] = []
+    for place, spot in enumerate(ours):
+        segment = current[spot.segment]
+        if segment.opens is None or not place or ours[place - 1].segment == spot.segment:
+            continue
+        low, high = bisect_left(times, spot.at_ms - NEAR_MS), bisect_left(times, spot.at_ms + NEAR_MS)
+        around = tuple(norms[max(place - _CONTEXT, 0) : place]), tuple(norms[place : place + _CONTEXT])
+        at = _opening(theirs, low, high, around, spot.at_ms)
+        if at is None:
+            unplaced.append(segment)
+        elif at:
+            there = theirs[at]
+            is_first = theirs[at - 1].segment != there.segment
+            if not is_first and segment.opens:  # within a segment it goes on by itself
+                found.append(Opening(reading[there.segment].key, there.begin, True))
+            elif is_first and reading[there.segment].opens is None:
+                found.append(Opening(reading[there.segment].key, 0, segment.opens))
+    return found, unplaced
+
+
+def _opening(
+    theirs: Sequence[_Spot], low: int, high: int, around: tuple[tuple[str, ...], tuple[str, ...]], at_ms: int
+) -> int | None:
+    """The word between the same neighbours, two of them at least; of several, the nearest in time."""
+    lead, trail = around
+
+    def alike(at: int) -> int:
+        before, after = (
+            tuple(spot.norm for spot in theirs[a:b]) for a, b in ((max(at - _CONTEXT, 0), at), (at, at + _CONTEXT))
+        )
+        pairs = [*zip(reversed(lead), reversed(before), strict=False), *zip(trail, after, strict=False)]
+        return sum(one == other for one, other in pairs)
+
+    best = max(range(low, high), key=lambda at: (alike(at), -abs(theirs[at].at_ms - at_ms)), default=None)
+    return best if best is not None and alike(best) >= min(2, len(lead) + len(trail)) else None
 
 
 def not_made(changes: Iterable[Correction], made: Iterable[Correction]) -> list[Correction]:
@@ -240,3 +296,22 @@ def _spoken(segment: Segment, assigned: Sequence[Segment]) -> Segment:
     speaker = max(shares, key=shares.__getitem__, default=segment.speaker)
     enough = shares.get(speaker, 0) * 2 > segment.end_ms - segment.start_ms
     return replace(segment, speaker=speaker) if enough else segment
+
+
+def same_voices(reading: Sequence[Segment], known: Sequence[Segment]) -> dict[str, str]:
+    """By label in a reading: the label in a known one of the same sound that has more than half of its time.
+
+    Only time in which the known one tells who speaks counts. `known` is in order of time.
+    """
+    told = [segment for segment in known if segment.speaker]
+    starts = [segment.start_ms for segment in told]
+    longest = max((segment.end_ms - segment.start_ms for segment in told), default=0)
+    shares: dict[str, dict[str, int]] = {}
+    for segment in reading:
+        for one in told[bisect_left(starts, segment.start_ms - longest) : bisect_left(starts, segment.end_ms)]:
+            share = min(segment.end_ms, one.end_ms) - max(segment.start_ms, one.start_ms)
+            if segment.speaker and one.speaker and share > 0:
+                voices = shares.setdefault(segment.speaker, {})
+                voices[one.speaker] = voices.get(one.speaker, 0) + share
+    best = {label: max(voices, key=voices.__getitem__) for label, voices in shares.items()}
+    return {label: other for label, other in best.items() if shares[label][other] * 2 > sum(shares[label].values())}

@@ -273,3 +273,19 @@ def test_what_stands_in_the_way_can_be_stopped_from_the_page(as_alice: Client, r
         assert f"/transcripts/{record.pk}/stop/" in page(as_alice, record), kind
         as_alice.post(f"/transcripts/{record.pk}/stop/")
         assert again.why_not(record) == ""
+
+
+def test_a_voice_that_was_named_is_called_so_when_a_later_pass_tells_it(
+    hosted: StandIn, alice: User, as_alice: Client, record: Record
+) -> None:
+    before = record.current_version
+    assert before is not None
+    voice = Speaker.objects.create(record=record, label="A")
+    before.segments.update(speaker=voice)
+    editing.rename_speaker(speaker=voice, name="Ann", user_id=alice.pk)
+    ask(as_alice, record, speakers="0")
+    work(attempts=1)
+    assert [one[3] for one in newest(record).unplaced] == ["Ann"]
+    work()
+    assert {str(row.speaker) for row in newest(record).segments.shown()} == {"Ann"}
+    assert newest(record).unplaced == []

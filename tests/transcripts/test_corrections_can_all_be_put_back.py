@@ -168,11 +168,11 @@ def test_words_are_found_and_replaced_whatever_their_capitals(version: Version, 
 def test_a_voice_is_found_by_the_name_that_pages_show(version: Version, alice: User) -> None:
     """Two that nobody named can be made one, and capitals are capitals in every script."""
     speaker = Speaker.objects.get(record=version.record, label="A")
-    assert editing.speaker_called(version.record_id, "a") == speaker
-    assert editing.speaker_called(version.record_id, "a", but=speaker.pk) is None
+    assert editing.speaker_called(version, "a") == speaker
+    assert editing.speaker_called(version, "a", but=speaker.pk) is None
     editing.rename_speaker(speaker=speaker, name="Übung", user_id=alice.pk)
-    assert editing.speaker_called(version.record_id, "A") is None
-    assert editing.speaker_called(version.record_id, "ÜBUNG") == speaker
+    assert editing.speaker_called(version, "A") is None
+    assert editing.speaker_called(version, "ÜBUNG") == speaker
 
 
 @pytest.mark.parametrize("onward", [True, False])
@@ -448,6 +448,73 @@ def test_corrections_go_over_to_a_new_version_and_the_original_stays(version: Ve
         "not at the time certainly",
         "and you carried it up?",
     ]
+
+
+def heard_again(version: Version, *lines: Any) -> Version:
+    return services.add_version(
+        record_id=version.record_id, kind=Version.Kind.RETRANSCRIBED, model="other", language="en", segments=lines
+    )
+
+
+def test_splits_and_joins_go_over_to_a_new_version_where_their_words_are(version: Version, alice: User) -> None:
+    editing.split(**paragraph(version, "1-2"), at=len("not at the"), user_id=alice.pk)
+    editing.join(**paragraph(version, "1-3"), user_id=alice.pk)
+    lines = [
+        making.line("w-0", 300, "So when did you first realise that it mattered?"),
+        making.line("w-1", 9_200, "Not at the time, certainly."),
+        making.line("w-2", 20_100, "And you carried it up?"),
+    ]
+    again = heard_again(version, *lines)
+    for _ in range(2):
+        assert not carrying.carry_over(source=version, target=again).unplaced
+        assert texts_of(again) == [lines[0].text, "Not at the", "time, certainly.", lines[2].text]
+        assert [row.opens for row in again.segments.shown()] == [None, None, True, False]
+        assert [str(row.speaker) for row in again.segments.shown()] == ["A", "B", "B", "B"]
+        assert again.unplaced == []
+    assert [part.text for part in carrying.original_of(again)] == [line.text for line in lines]
+    editing.join(**paragraph(again, again.segments.get(opens=True).key), user_id=alice.pk)
+    carrying.carry_over(source=version, target=again)
+    assert [row.opens for row in again.segments.shown()] == [None, None, False, False]
+
+
+def test_a_split_whose_words_are_not_found_is_listed(version: Version, alice: User) -> None:
+    editing.split(**paragraph(version, "1-2"), at=len("not at the"), user_id=alice.pk)
+    again = heard_again(version, making.line("w-0", 0, "so when"), making.line("w-1", 9_200, "Nothing like it at all."))
+    carrying.carry_over(source=version, target=again)
+    assert again.unplaced == [[9_900, 10_480, "", "(new paragraph) time certainly…"]]
+    assert len(texts_of(again)) == 2
+
+
+@pytest.mark.parametrize("labels", [("0", "1"), ("B", "A"), ("A", "B"), ("C", "A")])
+def test_names_go_over_to_the_same_voices_whatever_their_labels(
+    version: Version, alice: User, labels: tuple[str, str]
+) -> None:
+    for label, name in {"A": "Maya", "B": "Kwame"}.items():
+        speaker = Speaker.objects.get(record=version.record, label=label)
+        editing.rename_speaker(speaker=speaker, name=name, user_id=alice.pk)
+    asks, answers = labels
+    again = heard_again(
+        version,
+        making.line("w-0", 200, "So when did you first realise that it mattered?", speaker=asks),
+        making.line("w-1", 9_200, "Not at the time.", speaker=answers),
+        making.line("w-2", 20_100, "And you carried it up?", speaker=asks),
+    )
+    for _ in range(2):
+        carrying.carry_over(source=version, target=again)
+        assert [str(row.speaker) for row in again.segments.shown()] == ["Maya", "Kwame", "Maya"]
+        assert [str(row.speaker) for row in version.segments.shown()] == ["Maya", "Maya", "Kwame", "Maya"]
+        assert again.unplaced == []
+    # Naming another of this version so makes the two one here.
+    assert editing.speaker_called(again, "maya") == again.segments.shown()[0].speaker
+
+
+def test_a_name_whose_voice_is_not_told_is_listed(version: Version, alice: User) -> None:
+    speaker = Speaker.objects.get(record=version.record, label="B")
+    editing.rename_speaker(speaker=speaker, name="Kwame", user_id=alice.pk)
+    again = heard_again(version, making.line("w-0", 0, "so when did you first realise", speaker="0"))
+    carrying.carry_over(source=version, target=again)
+    assert again.unplaced == [[9_000, 10_480, "B", "Kwame"]]
+    assert [str(row.speaker) for row in again.segments.shown()] == ["0"]
 
 
 def test_a_version_that_tells_no_voices_apart_is_given_those_that_are_known(version: Version, alice: User) -> None:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 from django.db import transaction
 
 from memweb.speech import carrying, comparing
 from memweb.speech import transcript as speech
+from memweb.speech.text import line
 from transcripts.editor import editing
-from transcripts.models import Edit, Speaker, Version
+from transcripts.models import Edit, Segment, Speaker, Version
 from transcripts.values import segment_value, word_row, word_value
 
 MOST_UNPLACED = 500
@@ -32,15 +32,71 @@ def carry_over(*, source: Version, target: Version, speakers_follow: bool = Fals
     if target.edits.exists():
         changes = carrying.not_made(changes, carrying.corrections(original_of(target), reading))
     carried = carrying.carry(changes, reading)
-    segments = carrying.with_speakers(carried.segments, _assigned(source, current, reading, speakers_follow))
-    after = {new.key: _fields(old, new) for old, new in zip(reading, segments, strict=True) if new != old}
-    editing.change(version=target, kind=Edit.Kind.CARRIED, after=after, user_id=None)
+    after = {new.key: _fields(old, new) for old, new in zip(reading, carried.segments, strict=True) if new != old}
+    found, lost = carrying.openings(_read(current), _read(carried.segments))
+    for one in found:
+        if not one.at:
+            after[one.key] = after.get(one.key, {}) | {"opens": one.opens}
+    _change(target, after)
+    for one in sorted(found, key=lambda one: one.at, reverse=True):
+        if one.at:
+            _change(target, editing.cut(target.segments.select_related("speaker").get(key=one.key), one.at))
+    reading = [segment_value(row) for row in target.segments.shown()]
+    segments = carrying.with_speakers(reading, _assigned(source, current, reading, speakers_follow))
+    pairs = zip(reading, segments, strict=True)
+    _change(target, {new.key: {"speaker": new.speaker} for old, new in pairs if new.speaker != old.speaker})
     target.unplaced = [
-        [change.start_ms, change.end_ms, " ".join(change.before), change.after]
-        for change in carried.unplaced[:MOST_UNPLACED]
-    ]
+        *([change.start_ms, change.end_ms, " ".join(change.before), change.after] for change in carried.unplaced),
+        *([one.start_ms, one.end_ms, "", _told(one)] for one in lost),
+    ][:MOST_UNPLACED]
     target.save(update_fields=["unplaced"])
+    carry_names(source=source, target=target)
     return replace(carried, segments=segments)
+
+
+@transaction.atomic
+def carry_names(*, source: Version, target: Version) -> None:
+    """Call the voices of one version as the same voices are called in another; whose was not found is kept with it."""
+    voices = {voice.label: voice for voice in Speaker.objects.filter(record_id=source.record_id)}
+    known, reading = ([segment_value(row) for row in version.segments.shown()] for version in (source, target))
+    named = {one.speaker: one for one in reversed(known) if one.speaker and voices[one.speaker].name}
+    if not named:
+        return
+    elsewhere = Segment.objects.filter(version__record_id=source.record_id).exclude(version=target)
+    shared = set(elsewhere.values_list("speaker__label", flat=True).distinct())
+    names: dict[str, str] = {}
+    after: dict[str, editing.Fields | None] = {}
+    for label, other in carrying.same_voices(reading, known).items():
+        voice, name = voices[label], voices[other].name
+        if label == other or voice.name == name:
+            continue
+        if not voice.name and label not in shared:
+            names[label] = name
+        else:  # the label is another voice's too, in another version
+            after |= {one.key: {"speaker": other} for one in reading if one.speaker == label}
+    _change(target, after)
+    editing.carry_names(version=target, names=names)
+    heard = set(target.segments.shown().values_list("speaker__name", flat=True))
+    told = {label: [one.start_ms, one.end_ms, label, voices[label].name] for label, one in named.items()}
+    left = [one for one in target.unplaced if one not in told.values()]
+    left += [one for label, one in told.items() if voices[label].name not in heard]
+    target.unplaced = left[:MOST_UNPLACED]
+    target.save(update_fields=["unplaced"])
+
+
+def _change(target: Version, after: editing.Sides) -> None:
+    editing.change(version=target, kind=Edit.Kind.CARRIED, after=after, user_id=None)
+
+
+def _read(segments: Sequence[speech.Segment]) -> list[speech.Segment]:
+    """As they are shown, and cut: on one line each."""
+    return [replace(segment, text=line(segment.text)) for segment in segments]
+
+
+def _told(segment: speech.Segment) -> str:
+    """What became of a paragraph's beginning, as it is listed."""
+    words = " ".join(segment.text.split()[:6])
+    return f"(new paragraph) {words}…" if segment.opens else f"(no new paragraph) {words}…"
 
 
 def original_of(version: Version) -> list[speech.Segment]:
@@ -92,10 +148,9 @@ def _assigned(
 
 
 def _fields(old: speech.Segment, new: speech.Segment) -> editing.Fields:
-    fields: dict[str, Any] = {}
-    if new.text != old.text:
-        fields = {"text": new.text, "words": [word_row(word) for word in new.words], "removed": not new.text}
-    return fields | ({"speaker": new.speaker} if new.speaker != old.speaker else {})
+    if new.text == old.text:
+        return {}
+    return {"text": new.text, "words": [word_row(word) for word in new.words], "removed": not new.text}
 
 
 def _value(key: str, fields: editing.Fields) -> speech.Segment:

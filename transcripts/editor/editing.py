@@ -6,7 +6,6 @@ Who saw an older text is told so (`Conflict`), never obeyed. The verbatim source
 from __future__ import annotations
 
 import re
-import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -67,17 +66,23 @@ def split(*, version: Version, keys: Sequence[str], revisions: Sequence[int], at
     """Begin a new paragraph at this character of a paragraph's text. Raises Conflict, and Refused at its ends."""
     rows = seen(version, keys, revisions)
     place, within = editing.offset_in([segment_value(row) for row in rows], at)
-    row, value = rows[place], replace(segment_value(rows[place]), text=line(rows[place].text))
+    row = rows[place]
     if within <= 0 and place > 0:
         return _change(version, Edit.Kind.SPLIT, {row.key: {"opens": True}}, user_id)
     try:
-        left, right = editing.split(value, within, _fresh(version, row.key))
+        after = cut(row, within)
     except ValueError:
         if 0 < place + 1 < len(rows):
             return _change(version, Edit.Kind.SPLIT, {rows[place + 1].key: {"opens": True}}, user_id)
         raise Refused("A paragraph can be split between two words only.") from None
-    after: dict[str, Fields | None] = {row.key: _said(left), right.key: _whole(row, right)}
     return _change(version, Edit.Kind.SPLIT, after, user_id)
+
+
+def cut(row: Segment, at: int) -> dict[str, Fields | None]:
+    """What makes two segments of one, at this character of its text as shown. Raises ValueError at its ends."""
+    value = replace(segment_value(row), text=line(row.text))
+    left, right = editing.split(value, at, _fresh(row.version, row.key))
+    return {row.key: _said(left), right.key: _whole(row, right)}
 
 
 @transaction.atomic
@@ -120,7 +125,7 @@ def assign(
     """
     rows = seen(version, keys, revisions)
     reached = queries.onward_of_the_same_voice(version, keys) if onward else [row.key for row in rows]
-    label = _label(version.record_id, line(clean(name))[:200])
+    label = _label(version, line(clean(name))[:200])
     after: dict[str, Fields | None] = {key: {"speaker": label} for key in reached}
     return change(version=version, kind=Edit.Kind.SPEAKER, after=after, user_id=user_id)
 
@@ -140,6 +145,17 @@ def rename_speaker(*, speaker: Speaker, name: str, user_id: int | None) -> Edit 
     )
     _name(speaker, name)
     return edit
+
+
+def carry_names(*, version: Version, names: Mapping[str, str]) -> None:
+    """Give voices that nobody named these names, by label, because voices of another version have them."""
+    if not names:
+        return
+    before = {"speakers": dict.fromkeys(names, "")}
+    kind, after = Edit.Kind.CARRIED, {"speakers": dict(names)}
+    Edit.objects.create(record_id=version.record_id, version=version, kind=kind, before=before, after=after)
+    for speaker in Speaker.objects.filter(record_id=version.record_id, label__in=names):
+        _name(speaker, names[speaker.label])
 
 
 def _name(speaker: Speaker, name: str) -> None:
@@ -419,19 +435,25 @@ def _fresh(version: Version, key: str) -> str:
     return next(made for made in (f"{stem}/{count}" for count in range(1, len(taken) + 2)) if made not in taken)
 
 
-def _label(record_id: uuid.UUID, name: str) -> str | None:
+def _label(version: Version, name: str) -> str | None:
     """The label of the speaker of this name, made where there is none."""
     if not name:
         return None
-    speaker = speaker_called(record_id, name)
+    speaker = speaker_called(version, name)
     if speaker is None:
+        record_id = version.record_id
         labels = set(Speaker.objects.filter(record_id=record_id).values_list("label", flat=True))
         label = next(made for made in (f"person-{count}" for count in range(1, len(labels) + 2)) if made not in labels)
         speaker = Speaker.objects.create(record_id=record_id, label=label, name=name)
     return speaker.label
 
 
-def speaker_called(record_id: uuid.UUID, name: str, *, but: int | None = None) -> Speaker | None:
-    """The voice of this record, other than `but`, that pages show under this name: the person's, else the label."""
-    speakers = Speaker.objects.filter(record_id=record_id).order_by("pk")
-    return next((one for one in speakers if one.pk != but and str(one).casefold() == name.casefold()), None)
+def speaker_called(version: Version, name: str, *, but: int | None = None) -> Speaker | None:
+    """The voice, other than `but`, that pages show under this name: the person's, else the label.
+
+    First who speaks in this version: a voice may have a label, and so a row, of its own in another.
+    """
+    heard = set(version.segments.values_list("speaker_id", flat=True).distinct())
+    speakers = Speaker.objects.filter(record_id=version.record_id).order_by("pk")
+    called = [one for one in speakers if one.pk != but and str(one).casefold() == name.casefold()]
+    return min(called, key=lambda one: (one.pk not in heard, one.pk), default=None)

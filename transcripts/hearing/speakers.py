@@ -10,6 +10,7 @@ from django.db import transaction
 from memweb.speech import transcript as speech
 from memweb.speech.dialects import batch
 from transcripts import jobs, services
+from transcripts.editor import carrying
 from transcripts.errors import Useless
 from transcripts.files.options import Options
 from transcripts.hearing.transcription import GONE, OF_VERSION, Outcome, at_gateway, in_time, let_go, payload_of
@@ -62,7 +63,17 @@ def keep(*, job_id: int, outcome: Outcome, holder: str | None = None) -> None:
     if version is not None:
         said = [segment_value(row) for row in version.segments.shown()]
         services.set_speakers(version=version, speakers=assign(said, turns))
+        _call_as_before(record, version)
     jobs.complete(job=job)
+
+
+def _call_as_before(record: Record, version: Version) -> None:
+    """By the names that the same voices have in the version that is shown, or was until this one."""
+    other = record.current_version
+    if other is None or other == version:
+        other = record.versions.exclude(pk=version.pk).order_by("-number").first()
+    if other is not None:
+        carrying.carry_names(source=other, target=version)
 
 
 def _version_of(job: Job) -> Version | None:

@@ -92,7 +92,7 @@ def speaker_name(request: HttpRequest, record_id: uuid.UUID, pk: int) -> HttpRes
     record, version = _asked(request, record_id)
     found = get_object_or_404(Speaker, pk=pk, record=record)
     name = line(clean(request.POST.get("name", "")))[:200]
-    other = editing.speaker_called(record.pk, name, but=pk)
+    other = editing.speaker_called(version, name, but=pk)
     if other is not None:
         editing.merge_speakers(version=version, gone=found, kept=other, user_id=person(request).pk)
     else:

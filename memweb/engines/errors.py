@@ -1,7 +1,7 @@
 """What can go wrong with an engine, in sentences fit to be shown.
 
 EngineError
-├── EngineMissing    the engine or its weights are not installed here
+├── EngineMissing    the engine or its weights are not installed here, or the disk has no room for them
 │   └── WeightsBroken    they are, but their digest is not the published one
 ├── HintsRefused     the engine that is installed cannot follow what was asked
 ├── AtCapacity       every live place on this machine is taken
@@ -17,7 +17,7 @@ class EngineError(Exception):
 
 
 class EngineMissing(EngineError):
-    """The engine, or the model it needs, is not installed."""
+    """The engine, or the model it needs, is not installed, or has no place on the disk."""
 
 
 class WeightsBroken(EngineMissing):

@@ -46,20 +46,27 @@ def name() -> str:
 def ensure(progress: Progress | None = None) -> Path:
     """Return the folder of a whole and proven model, joining or repairing it first where needed.
 
-    Raises EngineMissing when the packages or the named folder are not there, WeightsBroken when the installed packages
-    do not hold the published model.
+    Raises EngineMissing when the packages or the named folder are not there, or the disk does not take the model,
+    WeightsBroken when the installed packages do not hold the published one.
     """
     if settings.WHISPER_MODEL_DIR:
         return _given(Path(settings.WHISPER_MODEL_DIR).expanduser())
     folder = Path(settings.MODELS_DIR) / NAME
     broken = [file for file in DIGESTS if not _proven(folder / file, DIGESTS[file])]
     if broken:
-        folder.mkdir(parents=True, exist_ok=True)
         sources = {file: _sources(file) for file in broken}
         total = sum(path.stat().st_size for paths in sources.values() for path in paths)
         steps = _steps(progress, total)
-        for file in broken:
-            _join(sources[file], folder / file, steps)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            for file in broken:
+                _join(sources[file], folder / file, steps)
+        except OSError as error:
+            raise EngineMissing(
+                f"The weights of Whisper cannot be put into {folder} ({error.strerror}). They need "
+                f"{total // 1_000_000 + 1} MB there. Make room, and the folder writable for this user, "
+                "or move the data folder with MEMWEB_DATA_DIR."
+            ) from error
     return folder
 
 

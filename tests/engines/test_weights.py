@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import sys
 from collections.abc import Iterator
@@ -124,6 +125,20 @@ def test_a_join_that_is_interrupted_leaves_no_half(packages: Path, monkeypatch: 
         weights.ensure(interrupted)
     assert not (packages / "models" / "whisper-base" / "model.bin").exists()
     assert (weights.ensure() / "model.bin").read_bytes() == FIRST + SECOND
+
+
+@pytest.mark.parametrize("at", ["mkdir", "fsync"])
+def test_a_disk_that_takes_no_model_is_told_in_a_sentence(
+    packages: Path, monkeypatch: pytest.MonkeyPatch, at: str
+) -> None:
+    def full(*arguments: object, **more: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(*((Path, "mkdir") if at == "mkdir" else (weights.os, "fsync")), full)
+        with pytest.raises(EngineMissing, match=r"No space left on device.* need 2 MB there.*MEMWEB_DATA_DIR"):
+            weights.ensure()
+    assert (weights.ensure() / "model.bin").is_file()
 
 
 def test_missing_packages_are_named_with_the_next_step(packages: Path, monkeypatch: pytest.MonkeyPatch) -> None:

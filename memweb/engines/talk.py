@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import select
 import socket
 import subprocess
 import time
@@ -54,7 +53,7 @@ def _end(child: subprocess.Popen[bytes]) -> None:
 def read(reading: BinaryIO, alive: Callable[[], None]) -> wire.Frame | None:
     """The child's next frame; None when it has died. Says `alive` twice a second that it works."""
     until = time.monotonic() + SILENT_S
-    while not select.select([reading], [], [], SIGN_OF_LIFE_S)[0]:
+    while not wire.comes(reading, SIGN_OF_LIFE_S):
         if time.monotonic() > until:
             raise EngineFailed("The speech engine stopped answering while it read. Try again.")
         alive()

@@ -7,6 +7,7 @@ One frame is two little-endian u32 (head length, body length), the head as UTF-8
 from __future__ import annotations
 
 import json
+import select
 import struct
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -37,6 +38,15 @@ def read(stream: BinaryIO) -> Frame | None:
     if len(data) < head_size + body_size:
         return None
     return json.loads(data[:head_size]), data[head_size:]
+
+
+def comes(stream: BinaryIO, seconds: float) -> bool:
+    """Whether something of the stream, or its end, comes within this time. Blocking."""
+    if not hasattr(select, "poll"):
+        return bool(select.select([stream], [], [], seconds)[0])
+    poll = select.poll()  # which, unlike select, knows a process's thousandth descriptor as well
+    poll.register(stream, select.POLLIN)
+    return bool(poll.poll(seconds * 1000))
 
 
 async def receive(reader: StreamReader) -> Frame | None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import select
 import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
@@ -138,7 +137,7 @@ class Media:
                 return
 
     def _read(self) -> wire.Frame:
-        if not select.select([self._reading], [], [], SILENT_S)[0]:
+        if not wire.comes(self._reading, SILENT_S):
             raise Stuck(STUCK)
         return _told(wire.read(self._reading))
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import resource
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -16,7 +18,7 @@ import numpy as np
 import psutil
 import pytest
 
-from memweb.engines import process
+from memweb.engines import process, talk, wire
 from memweb.media import decode
 from memweb.media.errors import NotMedia
 from tests.gateway import media
@@ -81,6 +83,27 @@ def test_a_part_is_cut_to_the_sample(tmp_path: Path, start: int, end: int, lengt
     whole = pcm(path)
     assert pcm(path, start_ms=start, end_ms=end) == whole[start * 32 : end * 32]
     assert len(whole[start * 32 : end * 32]) == length * 32
+
+
+def test_a_server_with_a_thousand_files_open_decodes_one_more(tmp_path: Path) -> None:
+    path = tmp_path / "one.wav"
+    path.write_bytes(media.wav(1.0))
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 4096), hard))
+    held = [os.open(os.devnull, os.O_RDONLY)]
+    try:
+        while held[-1] < 1024:
+            held.append(os.open(os.devnull, os.O_RDONLY))
+        assert len(pcm(path)) == 32_000
+        ours, theirs = socket.socketpair()
+        with ours, theirs, ours.makefile("rb") as reading:
+            assert reading.fileno() > 1024
+            theirs.sendall(wire.pack({"t": "end"}))
+            assert talk.read(reading, lambda: None) == ({"t": "end"}, b"")
+    finally:
+        for descriptor in held:
+            os.close(descriptor)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def test_a_file_that_breaks_off_gives_what_it_has(tmp_path: Path) -> None:

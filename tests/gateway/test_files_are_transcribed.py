@@ -334,9 +334,9 @@ def test_what_is_wrong_with_an_asset_is_told_in_the_contracts_words(client: Clie
     assert refused(ask(client, name), 400) == "asset_id cannot be null or empty"
     assert refused(ask(client, name, asset_id=""), 400) == "asset_id cannot be null or empty"
     assert refused(ask(client, name, asset_id=None), 400) == "asset_id cannot be null or empty"
-    for unknown in ("re_660727003963174912", "x", "\x00", "💩", stranger.asset_id, waiting.asset_id):
+    for unknown in ("re_660727003963174912", "x", "💩", stranger.asset_id, waiting.asset_id):
         assert refused(ask(client, name, asset_id=unknown), 400) == "Request has exceeded the limit."
-    for wrong in (5, [], {}, True, "x" * 65, "\ud800"):
+    for wrong in (5, [], {}, True, "x" * 65, "\x00", "\ud800"):
         assert "asset_id" in refused(ask(client, name, asset_id=wrong), 400)
     assert not Task.objects.exists()
     assert not LedgerEntry.objects.exists()

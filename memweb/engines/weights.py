@@ -1,14 +1,18 @@
-"""Whisper's weights: found in the installed data packages, joined once, proven by their published SHA-256.
+"""Weights: those of Whisper are joined once from the installed data packages, and proven by their published SHA-256.
 
 The data packages are never imported; `importlib.metadata` says where their files are. A folder named by
-MEMWEB_WHISPER_MODEL, with any faster-whisper model in it, takes their place and is taken as it is.
+MEMWEB_WHISPER_MODEL, with any faster-whisper model in it, takes their place and is taken as it is. Moonshine's lie in
+its own package, which says what they should be.
 """
 
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import shutil
+import time
+from base64 import urlsafe_b64encode
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import lru_cache
@@ -31,9 +35,13 @@ DIGESTS = {
     "vocabulary.txt": "34ce3fe1c5041027b3f8d42912270993f986dbc4bb34cf27f951e34a1e453913",
 }
 """Published SHA-256 of the official model's files."""
+_MOONSHINE = "moonshine_voice/assets/tiny-en/"
 _BLOCK = 1 << 20
+SPACING_S = 1.0
+"""How often it is logged how far the joining is: not at all where it takes no longer."""
 _INSTALL = "Install it with `pip install '.[whisper]'`, or name a model folder with MEMWEB_WHISPER_MODEL."
 
+log = logging.getLogger(__name__)
 Progress = Callable[[int], None]
 """Called with whole per cents, rising."""
 
@@ -46,6 +54,8 @@ def name() -> str:
 def ensure(progress: Progress | None = None) -> Path:
     """Return the folder of a whole and proven model, joining or repairing it first where needed.
 
+    Where it takes long and nobody else wants to know, the log says how far it is.
+
     Raises EngineMissing when the packages or the named folder are not there, or the disk does not take the model,
     WeightsBroken when the installed packages do not hold the published one.
     """
@@ -56,7 +66,7 @@ def ensure(progress: Progress | None = None) -> Path:
     if broken:
         sources = {file: _sources(file) for file in broken}
         total = sum(path.stat().st_size for paths in sources.values() for path in paths)
-        steps = _steps(progress, total)
+        steps = _steps(progress or _logged(), total)
         try:
             folder.mkdir(parents=True, exist_ok=True)
             for file in broken:
@@ -132,14 +142,27 @@ def _sources(file: str) -> list[Path]:
     return parts
 
 
-def _steps(progress: Progress | None, total: int) -> Callable[[int], None]:
+def _logged() -> Progress:
+    told_at = time.monotonic()
+
+    def progress(percent: int) -> None:
+        nonlocal told_at
+        if time.monotonic() - told_at >= SPACING_S:
+            told_at = time.monotonic()
+            # Once in an installation's life, and somebody waits: at the level that is shown unless set otherwise.
+            log.warning("Whisper's weights are put together, once: %d %%", percent)
+
+    return progress
+
+
+def _steps(progress: Progress, total: int) -> Callable[[int], None]:
     done = shown = 0
 
     def step(size: int) -> None:
         nonlocal done, shown
         done += size
         percent = 100 * done // total
-        if progress is not None and percent > shown:
+        if percent > shown:
             shown = percent
             progress(percent)
 
@@ -180,6 +203,28 @@ def _sync(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def moonshine_differs() -> list[str]:
+    """Names of Moonshine's files that are missing, or not what its package was installed with. Reads them whole.
+
+    Raises EngineMissing.
+    """
+    found = _distribution("moonshine-voice")
+    if found is None:
+        raise EngineMissing("Moonshine is not installed.")
+    own = [path for path in found.files or () if str(path).startswith(_MOONSHINE) and path.hash is not None]
+    return [path.name for path in own if not _as_recorded(path)] if own else ["all of them"]
+
+
+def _as_recorded(path: metadata.PackagePath) -> bool:
+    assert path.hash is not None
+    try:
+        with open(path.locate(), "rb") as file:
+            found = hashlib.file_digest(file, path.hash.mode).digest()
+    except OSError:
+        return False
+    return urlsafe_b64encode(found).rstrip(b"=").decode() == path.hash.value
 
 
 def discard() -> None:

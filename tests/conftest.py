@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +13,11 @@ import pytest_django
 
 from tests.running import ROOT, RunningServer
 
+PACKAGES = (
+    "nodejs chromium curl nginx libnginx-mod-rtmp python3 python3-gi gir1.2-gst-rtsp-server-1.0 "
+    "gstreamer1.0-plugins-base gstreamer1.0-plugins-good postgresql redis-server"
+)
+"""What `.ci/run` installs: programs that some tests stand on."""
 USUAL_SECONDS = {"speech": 20.0, "browser": 6.0, "process": 3.0}
 """About what one test of a kind takes; others take no time worth counting."""
 
@@ -23,6 +28,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         seconds[item.path] += max([0.1, *map(_usual_seconds, item.iter_markers())])
     items.sort(key=lambda item: -seconds[item.path])
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say loudly what was left out for want of a program: a skipped test alone is easily overlooked."""
+    skipped = [report.longrepr for report in terminalreporter.stats.get("skipped", ())]
+    reasons = Counter(reason.removeprefix("Skipped: ") for _, _, reason in skipped if "NOT tested" in reason)
+    if reasons:
+        terminalreporter.write_line(f"\n{'!' * 78}")
+        for reason, count in sorted(reasons.items()):
+            terminalreporter.write_line(f"{reason} ({count} test{'' if count == 1 else 's'})")
+        terminalreporter.write_line(f"On Debian or Ubuntu: sudo apt-get install {PACKAGES}")
+        terminalreporter.write_line("!" * 78)
 
 
 def _usual_seconds(mark: pytest.Mark) -> float:

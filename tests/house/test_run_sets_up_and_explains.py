@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import stat
 import subprocess
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import PACKAGES
 from tests.running import ROOT
 
 pytestmark = pytest.mark.process
@@ -141,3 +143,21 @@ def test_what_is_fetched_is_what_the_project_names(installed: Path) -> None:
     wanted = (installed / ".venv" / "memweb-use.txt").read_text()
     assert "psycopg" in wanted
     assert "channels-redis" in wanted
+
+
+def test_what_is_not_tested_for_want_of_a_program_is_said_loudly_and_how_to_have_it(tmp_path: Path) -> None:
+    chosen = "tests/js/test_javascript.py::test_every_script_can_be_read"
+    alone = {"PATH": str(tmp_path), "HOME": str(tmp_path)}  # no Node is found there, and this is not CI
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", chosen],
+        cwd=ROOT, env=alone, capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Node is not installed: the scripts of the page are NOT tested here (1 test)\n" in done.stdout
+    assert f"sudo apt-get install {PACKAGES}\n" in done.stdout
+
+
+def test_the_packages_named_are_those_that_ci_installs() -> None:
+    script = (ROOT / ".ci" / "run").read_text()
+    named = re.findall(r"\binstall ((?:[a-z][\w.+-]* ?)+)", script.replace("apt-get install", ""))
+    assert set(" ".join(named).split()) == set(PACKAGES.split())

@@ -313,4 +313,6 @@ def serve(
     limit = getattr(settings, "SOCKET_MESSAGE_LIMIT", 256 * 1024)
     folder = getattr(settings, "DATA_DIR", None)
     spool = None if folder is None else str(folder)
+    if spool is not None:
+        os.makedirs(spool, exist_ok=True)  # with a database elsewhere nobody may have made it yet
     return Server(application, limit, longest_body or (lambda path: sys.maxsize), spool).run_on(host, port, ready)

@@ -44,8 +44,9 @@ class Process:
         raise AssertionError(f"not serving:\n{self.log()}")
 
     def launch(self) -> None:
+        environment = {**clean_environment(), "SERVED_FROM": str(self._log.with_suffix(".data"))}
         with self._log.open("ab") as log:
-            self.process = subprocess.Popen(self._command(), cwd=ROOT, env=clean_environment(), stdout=log, stderr=log)
+            self.process = subprocess.Popen(self._command(), cwd=ROOT, env=environment, stdout=log, stderr=log)
 
     def _command(self) -> list[str]:
         name = f"tests.server.apps:{self._application}"
@@ -90,7 +91,7 @@ def _serve() -> int:
 
     from django.conf import settings
 
-    settings.configure()
+    settings.configure(DATA_DIR=os.environ["SERVED_FROM"])
     logging.basicConfig(level=logging.INFO)
     from memweb.server import life, requests, serve, sockets
     from tests.server import apps

@@ -30,7 +30,7 @@ from memweb.gateway.splice import EXTENSION, Splice
 from memweb.gateway.till import Empty, Tab, till
 from memweb.speech import meter
 from memweb.speech.dialects import PROVIDERS, LiveServer, RefusedParameter, live_server
-from memweb.speech.dialects.counting import audio_count
+from memweb.speech.dialects.counting import AudioCount, audio_count
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -70,6 +70,7 @@ async def _admit(
         raise Refused(400, f"provider must be one of: {', '.join(PROVIDERS)}")
     binding, asked = live_binding(provider), door.stripped(query)
     server = _server(provider, asked if binding is None else {})
+    count = None if binding is None else _count(provider, asked)
     tab = await _tab(caller, provider)
     ending.callback(_place(caller).release)
     if caller.key_id is None and (tab.is_limited or binding is not None):
@@ -77,7 +78,7 @@ async def _admit(
     if binding is None:
         return local.Session(server, caller, tab, receive, send, open_stream)
     dialled = await dial(binding, forwarded(raw), headers)
-    gauge = Gauge(tab, audio_count(provider, asked))
+    gauge = Gauge(tab, count)
     relay: Relay | Splice
     if EXTENSION in (scope.get("extensions") or {}):
         relay = Splice(server, dialled, gauge, receive, send)
@@ -92,6 +93,13 @@ async def _admit(
 def _server(provider: str, asked: Query) -> LiveServer:
     try:
         return live_server(provider, asked, str(uuid.uuid4()))
+    except RefusedParameter as error:
+        raise Refused(400, error.message) from None
+
+
+def _count(provider: str, asked: Query) -> AudioCount | None:
+    try:
+        return audio_count(provider, asked)
     except RefusedParameter as error:
         raise Refused(400, error.message) from None
 

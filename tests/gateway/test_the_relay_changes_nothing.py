@@ -155,6 +155,17 @@ def test_the_end_of_a_session_is_the_providers_own(relaying: RunningServer, key:
         assert closing(socket)[0] == 1000
 
 
+def test_a_rate_that_is_told_twice_is_refused_before_the_provider_is_asked(
+    relaying: RunningServer, key: str, provider: StandIn
+) -> None:
+    before = len(provider.connections)
+    with pytest.raises(InvalidStatus) as refused:
+        dial(relaying, key, "assemblyai", "&sample_rate=48000&sample_rate=8000")
+    assert refused.value.response.status_code == 400
+    assert b"sample_rate is given more than once." in (refused.value.response.body or b"")
+    assert len(provider.connections) == before
+
+
 @pytest.mark.parametrize(("theirs", "ours"), [(400, 400), (401, 502), (403, 502), (404, 400), (429, 429), (503, 502)])
 def test_a_refusal_of_the_providers_has_a_status_for_the_client(
     relaying: RunningServer, key: str, theirs: int, ours: int

@@ -6,10 +6,12 @@ import re
 from collections.abc import Mapping
 from typing import Any, Protocol
 
+from memweb.speech.dialects.contract import RefusedParameter
 from memweb.speech.dialects.wire import read_object
 
 _NAME = b'"audio_base_64"'
 _VALUE = re.compile(_NAME + rb'\s*:\s*"')
+_DECIDING = {"elevenlabs": ("audio_format",), "assemblyai": ("encoding", "sample_rate")}
 _WITHOUT_AUDIO = 256
 """A text frame longer than this without audio in plain sight is read as JSON, however it is spelt."""
 
@@ -30,8 +32,12 @@ class AudioCount(Protocol):
 def audio_count(provider: str, query: Mapping[str, list[str]]) -> AudioCount | None:
     """The count for a connection with these parameters. None where sound is packed: its length says nothing of time.
 
-    Raises KeyError for a provider that has no live dialect.
+    Raises KeyError for a provider that has no live dialect, RefusedParameter for what decides the count and is given
+    twice: the provider might go by the other one.
     """
+    for name in _DECIDING[provider]:
+        if len(query.get(name, [])) > 1:
+            raise RefusedParameter(name, f"{name} is given more than once.")
     return {"elevenlabs": _elevenlabs, "assemblyai": _assemblyai}[provider](query)
 
 

@@ -7,6 +7,7 @@ import json
 
 import pytest
 
+from memweb.speech.dialects.contract import RefusedParameter
 from memweb.speech.dialects.counting import AudioCount, audio_count
 
 SOUND = bytes(range(256)) * 25  # 200 ms at 16 kHz
@@ -37,6 +38,19 @@ def test_binary_frames_are_counted_by_their_length(query: dict[str, str], ms: in
     assert counted.binary(6400) == ms
     assert counted.text(b'{"type":"Terminate"}') == ms
     assert counted.binary(6400) in (2 * ms, 2 * ms + 1)
+
+
+@pytest.mark.parametrize(
+    ("provider", "name", "values"),
+    [
+        ("assemblyai", "sample_rate", ["48000", "8000"]),
+        ("assemblyai", "encoding", ["opus", "pcm_s16le"]),
+        ("elevenlabs", "audio_format", ["pcm_48000", "ulaw_8000"]),
+    ],
+)
+def test_what_decides_the_count_is_told_once(provider: str, name: str, values: list[str]) -> None:
+    with pytest.raises(RefusedParameter, match=f"{name} is given more than once"):
+        audio_count(provider, {name: values})
 
 
 @pytest.mark.parametrize("encoding", ["opus", "ogg_opus", "aac"])

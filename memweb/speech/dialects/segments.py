@@ -23,6 +23,7 @@ class _Told:
     text: str  # as it was first told, whatever it was reworded to
     kinds: set[str] = field(default_factory=set)
     reworded: bool = False
+    counted: bool = False  # its number is ours: the provider may call it otherwise
 
 
 class SegmentBook:
@@ -44,7 +45,7 @@ class SegmentBook:
         if told is None:
             number = self.next if index is None else index
             self.next = max(self.next, number + 1)
-            told = _Told(replace(segment, key=str(number)), timed, segment.text, {kind})
+            told = _Told(replace(segment, key=str(number)), timed, segment.text, {kind}, counted=index is None)
             self._recent.append(told)
             return Final(told.segment, timed)
         told.kinds.add(kind)
@@ -76,6 +77,19 @@ class SegmentBook:
             told.segment = replace(told.segment, speaker=speaker, words=words or told.segment.words)
         return index < self.next
 
+    def numbered(self, index: int, segment: Segment) -> int:
+        """Our number of the segment that a provider calls by this one, from what it says of it.
+
+        It is the given one, save where no such segment was told and one without a number says the same at that time,
+        or nobody knows when.
+        """
+        if index < self.next:
+            return index
+        return next(
+            (int(told.segment.key) for told in self._recent if told.counted and _says(told, segment)),
+            index,
+        )
+
     def knows(self, index: int | None) -> bool:
         """Whether this segment was told, as far back as is remembered."""
         return index is not None and self._by_index(index) is not None
@@ -90,6 +104,12 @@ class SegmentBook:
 
 def _same(one: str, other: str) -> bool:
     return one.split() == other.split()
+
+
+def _says(told: _Told, other: Segment) -> bool:
+    own = told.segment
+    at_once = not told.timed or (own.start_ms, own.end_ms) == (other.start_ms, other.end_ms)
+    return at_once and _same(told.text, other.text)
 
 
 def _merge(known: Segment, new: Segment, timed: bool) -> Segment:

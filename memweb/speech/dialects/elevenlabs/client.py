@@ -130,6 +130,8 @@ class ElevenLabsClient:
         words = read_words(frame)
         if index is None or not words:
             return (Warned("unmatched", "Speakers that fit no segment."),)
+        text = wire.text(frame.get("text")).strip() or " ".join(word.text for word in words)
+        index = self._book.numbered(index, segment_of(text, words, frame))
         speaker = main_speaker(words)
         if self._book.assign(index, speaker, words):
             return (Revised(str(index), speaker, words),)

@@ -3,7 +3,7 @@
 import { Choices } from './choices.js';
 import { Finder } from './finding.js';
 import { Changed, meaning } from './keymap.js';
-import { beside, endOf, offsetOf, segmentsOf, startOf, textOf } from './paragraphs.js';
+import { beside, more, offsetOf, placeBefore, segmentsOf, startOf, textOf, timeAt } from './paragraphs.js';
 import { Away, Drafts, Server } from './saving.js';
 import { Sheet } from './sheet.js';
 import { focusOf } from './shortcuts.js';
@@ -34,6 +34,7 @@ const DEEDS = {
 
 export class Editor extends (globalThis.HTMLElement ?? Object) {
   #over = new AbortController();
+  #seeks = false;
   /** What takes words away again, by the place they stand in. @type {WeakMap<Element, number>} */
   #silences = new WeakMap();
   /** What was closed before the server had it: opened again, it goes on. @type {WeakMap<HTMLElement, Writing>} */
@@ -204,14 +205,15 @@ export class Editor extends (globalThis.HTMLElement ?? Object) {
     if (look === 'ok') this.#silences.set(place, setTimeout(() => this.#put(place, '', ''), SAID_MS));
   }
 
-  nextUncertain() {
-    const all = /** @type {HTMLElement[]} */ ([...this.text.querySelectorAll('.s[data-words*="?"]')]);
+  /** Also where it is not loaded yet. */
+  async nextUncertain() {
+    if (this.#seeks) return;
     const marked = this.text.querySelector('.w.chosen');
-    for (const segment of all) this.text.reader.spread(segment);
-    const words = /** @type {HTMLElement[]} */ ([...this.text.querySelectorAll('.w.low')]);
     const from = marked ?? this.chosen;
-    const next = words.find((word) => word !== marked && from && from.compareDocumentPosition(word) & Node.DOCUMENT_POSITION_FOLLOWING);
-    const word = next ?? (from ? null : words[0]);
+    this.#seeks = true;
+    let word = this.#uncertainAfter(from);
+    while (!word && (await more())) word = this.#uncertainAfter(from);
+    this.#seeks = false;
     marked?.classList.remove('chosen');
     if (!word) return this.say('No uncertain word after this one');
     word.classList.add('chosen');
@@ -220,17 +222,25 @@ export class Editor extends (globalThis.HTMLElement ?? Object) {
     this.player?.seek(Number(word.dataset.start) / 1000);
   }
 
+  /** @param {Element | null} from null for the first there is */
+  #uncertainAfter(from) {
+    const all = /** @type {HTMLElement[]} */ ([...this.text.querySelectorAll('.s[data-words*="?"]')]);
+    for (const segment of all) this.text.reader.spread(segment);
+    const words = /** @type {HTMLElement[]} */ ([...this.text.querySelectorAll('.w.low')]);
+    return words.find((word) => !from || (word !== from && from.compareDocumentPosition(word) & Node.DOCUMENT_POSITION_FOLLOWING));
+  }
+
   /** @returns {any} */
   get player() {
     return document.querySelector('mem-player');
   }
 
   playFromCaret() {
-    const share = this.writing ? this.writing.field.selectionStart / (this.writing.field.value.length || 1) : 0;
     const article = this.writing?.article ?? this.current;
     if (!article || !this.player) return;
-    const start = startOf(article);
-    this.player.seek((start + (endOf(article) - start) * share) / 1000);
+    const { value = '', selectionStart = 0 } = this.writing?.field ?? {};
+    for (const segment of article.querySelectorAll('.s')) this.text.reader.spread(segment);
+    this.player.seek(timeAt(article, placeBefore(textOf(article), value, selectionStart)) / 1000);
     this.player.sound.play();
   }
 

@@ -1,5 +1,6 @@
 // @ts-check
 /** Find, and replace, in one transcript: also where its text is not loaded yet. */
+import { more } from './paragraphs.js';
 import { Away } from './saving.js';
 
 const PAUSE_MS = 150;
@@ -69,13 +70,7 @@ export class Finder {
 
   /** Ask for text until it reaches this segment. @param {string} key */
   async #load(key) {
-    for (let parts = 0; parts < 200 && !document.getElementById(`s-${key}`); parts += 1) {
-      const onward = document.getElementById('onward');
-      if (!onward) return;
-      const came = new Promise((done) => { document.addEventListener('htmx:load', done, { once: true }); });
-      onward.dispatchEvent(new Event('mem-more'));
-      await came;
-    }
+    while (!document.getElementById(`s-${key}`) && (await more()));
   }
 
   /** Mark the words where they are found, with no change to the page's elements. @param {Element | null} segment @param {number} [nth] */

@@ -32,6 +32,53 @@ export function offsetOf(article, node, offset) {
   return range.toString().length;
 }
 
+/**
+ * Where a place in a text stands in the text it was made of; within what was written new, where that begins.
+ * @param {string} before @param {string} after @param {number} at a place in the latter
+ */
+export function placeBefore(before, after, at) {
+  const rest = after.length - at;
+  let [first, last] = [0, 0];
+  while (first < at && before[first] === after[first]) first += 1;
+  while (last < rest && before.at(-1 - last) === after.at(-1 - last)) last += 1;
+  return first < at && last === rest ? Math.max(before.length - rest, first) : first;
+}
+
+/**
+ * When what stands at a place in a paragraph's text is said, in ms: by its word's time; where words have none, by its share
+ * of the segment. Wants the segments spread.
+ * @param {Element} article @param {number} at
+ */
+export function timeAt(article, at) {
+  const words = /** @type {HTMLElement[]} */ ([...article.querySelectorAll('.w')]);
+  const word = words.findLast((one) => offsetOf(article, one, 0) <= at);
+  if (!word) return startOf(article);
+  const { start, end, words: packed } = /** @type {HTMLElement} */ (word.closest('.s')).dataset;
+  if (packed) return Number(word.dataset.start);
+  const share = (at - offsetOf(article, word, 0)) / ((word.textContent ?? '').length || 1);
+  return Number(start) + (Number(end) - Number(start)) * Math.min(share, 1);
+}
+
+/** Ask for the next part of the text. False where there is none, or none comes. @returns {Promise<boolean>} */
+export function more() {
+  const onward = document.querySelector('.onward');
+  if (!onward) return Promise.resolve(false);
+  return new Promise((done) => {
+    const over = new AbortController();
+    const end = (/** @type {boolean} */ came) => {
+      over.abort();
+      done(came);
+    };
+    for (const name of ['htmx:responseError', 'htmx:sendError']) {
+      document.addEventListener(name, (event) => { if (event.target === onward) end(false); }, over);
+    }
+    document.addEventListener('htmx:load', (event) => {
+      if (/** @type {Element} */ (event.target).closest('mem-text')) end(true);
+    }, over);
+    onward.dispatchEvent(new Event('mem-more'));
+  });
+}
+
 /** Take a paragraph off the page, and the part that held nothing else. @param {Element} article */
 export function takeOff(article) {
   const part = article.parentElement;

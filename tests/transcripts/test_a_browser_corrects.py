@@ -393,6 +393,39 @@ def test_words_are_found_and_replaced_everywhere(page: Page, told: RunningServer
     wait(lambda: "belonged to the harper" in said(told, record)[1], "all of it put back")
 
 
+def test_the_next_uncertain_word_is_found_though_its_text_is_not_there_yet(
+    page: Page, told: RunningServer, record: str
+) -> None:
+    lines = "lines = [said(str(n), n * 250, f'It{n}.', 'AB'[n % 2], 'It149.') for n in range(150)]"
+    long = READ.replace("version =", f"{lines}\nversion =", 1)
+    page.goto(f"{told.url}{record.partition('?')[0]}?{told.ask(long).partition('?')[2]}")
+    page.wait_for_selector(".w")
+    assert page.locator(".s").count() == 40
+    page.keyboard.press("u")
+    expect(page.locator(".w.chosen")).to_have_text("It149.")
+    page.keyboard.press("u")
+    expect(page.locator(".tools .kept")).to_have_text("No uncertain word after this one")
+
+
+def test_it_plays_from_the_word_at_the_caret(page: Page) -> None:
+    page.evaluate("""() => {
+      window.sought = [];
+      const player = document.querySelector('mem-player');
+      player.seek = (seconds) => window.sought.push(Math.round(seconds * 1000));
+    }""")
+    page.keyboard.press("j")
+    page.keyboard.press("e")
+    field = page.locator("textarea")
+    for words, start in (("belonged", 7_750), ("the harper", 8_250), ("harper", 8_500)):
+        field.evaluate("(field, at) => field.setSelectionRange(at, at)", field.input_value().index(words))
+        page.keyboard.press("Control+Enter")
+        assert page.evaluate("() => sought.at(-1)") == start
+        page.keyboard.type("Now, ")  # what follows is said when it was
+    field.evaluate("(field, at) => field.setSelectionRange(at, at)", field.input_value().index("office"))
+    page.keyboard.press("Control+Enter")
+    assert page.evaluate("() => sought.at(-1)") == 8_750
+
+
 def test_keys_can_be_others(page: Page) -> None:
     page.keyboard.press("?")
     page.get_by_role("button", name="Next paragraph: J Change").click()

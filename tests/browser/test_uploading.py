@@ -107,6 +107,66 @@ def test_five_files_of_five_formats_become_five_transcripts(server: RunningServe
         assert (offset, segments) == (size, 2)
 
 
+def many_files(folder: Path, count: int) -> list[Path]:
+    """Of twenty, five are recordings, no two as long, one is the last of them over again, one is nothing that can be
+    read, and the others are captions."""
+    found = []
+    for number in range(count):
+        kind = number % 20
+        path = folder / f"file {number:03}.{'wav' if kind < 7 else 'srt'}"
+        if kind < 5:
+            media_files.make(path, media_files.tone(0.2 + number / 1000, 8000), rate=8000)
+        elif kind == 5:
+            path.write_bytes(found[-1].read_bytes())
+        elif kind == 6:
+            path.write_bytes(b"This is no recording. " * 9)
+        else:
+            path.write_text(f"1\n00:00:01,000 --> 00:00:02,000\nCaption {number}.\n")
+        found.append(path)
+    return found
+
+
+@pytest.mark.process
+@pytest.mark.timeout(400)
+def test_two_hundred_files_at_once_are_announced_sent_in_turn_and_all_reach_an_end(
+    hosted: StandIn, server: RunningServer, tmp_path: Path
+) -> None:
+    """A few at a time: two hundred connections at once would starve each other, and the pages beside them."""
+    count, going, most = 200, set[Any](), 0
+    held = set(hosted.assets)
+    server.ask("from transcripts.models import Upload\nUpload.objects.all().delete()")
+
+    def began(request: Any) -> None:
+        nonlocal most
+        if request.method in ("POST", "PATCH") and "/uploads/" in request.url:
+            going.add(request)
+            most = max(most, len(going))
+
+    with browser(server, None) as driven:
+        driven.page.on("response", lambda response: going.discard(response.request))
+        driven.page.on("request", began)
+        driven.page.goto(server.url + "/upload/")
+        driven.page.wait_for_function("!!customElements.get('mem-upload')")
+        files = many_files(tmp_path, count)
+        drop(driven, *files, kind="dragenter")
+        expect(driven.page.get_by_text(f"Let go to add {count} recordings")).to_be_visible()
+        drop(driven, *files)
+        expect(driven.page.locator("#queue > li")).to_have_count(count)
+        ends = {"Ready": count // 20 * 18, "Already here": count // 20, "Not a recording": count // 20}
+        wait(
+            lambda: driven.pump() and Counter(states(driven)) == ends,
+            "all of them at an end", lambda: f"{Counter(states(driven))}; {driven.server.log()[-1500:]}", 300,
+        )  # fmt: skip
+    assert 0 < most <= 3
+    told = server.ask(
+        "from transcripts.models import Job, Upload\n"
+        "jobs = Job.objects.filter(record__in=Upload.objects.values('record'))\n"
+        "print(Upload.objects.count(), jobs.pending().count(), jobs.filter(status='failed').count())"
+    )
+    assert told.split() == [str(count), "0", "0"]
+    assert set(hosted.assets) <= held, "the gateway still has recordings that are text by now"
+
+
 def resent(server: RunningServer, patches: list[tuple[str, int]]) -> dict[str, int]:
     """By file, how many pieces' worth of bytes went up beyond its size. `patches`: each request's path and offset."""
     rows = server.ask(

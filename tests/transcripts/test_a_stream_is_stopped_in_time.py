@@ -143,6 +143,6 @@ def test_the_page_says_when_a_stream_stops_and_that_it_was_asked_to(
     page = client.get("/streams/air/").content.decode()
     assert f'stops <span class="num">{wording.moment(until)}</span>' in page
     assert 'aria-label="Stop camera.example/1"' in page
-    assert 'aria-label="open camera.example/1 in the library"' in page
+    assert 'aria-label="open in the library: camera.example/1"' in page
     streaming.stop(record=record)
     assert "asked to stop, the last words follow" in client.get("/streams/air/").content.decode()

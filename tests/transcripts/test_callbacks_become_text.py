@@ -179,7 +179,9 @@ def test_words_being_said_are_on_the_streams_own_pages(alice: User, client: Clie
 
     def shown() -> list[str]:
         found = [client.get(page).content.decode() for page in pages]
-        return [" ".join(re.findall(r'<p class="interim"[^>]*>(.*?)</p>', html)) for html in found]
+        words = [" ".join(re.findall(r'<p class="interim"[^>]*>(.*?)</p>', html)) for html in found]
+        assert all(html.count(said) == 1 for html, said in zip(found, words, strict=True) if said), "and nowhere else"
+        return words
 
     store(alice, saying("t1", "First <b>we"))
     applying.apply_waiting()

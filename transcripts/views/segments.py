@@ -49,7 +49,7 @@ def chunk(
     *, corrects: bool = False, plays: bool = True, count: int = CHUNK,
 ) -> dict[str, object]:  # fmt: skip
     """The paragraphs of `count` segments after a place (see `markup.parts`), and where to go on; `spoken` as
-    `queries.talk_time` tells it. Where the text grows, `said` is what may still change.
+    `queries.talk_time` tells it. Where the text grows, `being_said` may still change.
     """
     voices = _voices(spoken)
     labels: dict[int | None, str] = {talk.speaker.pk: talk.speaker.label for talk in spoken}
@@ -70,7 +70,9 @@ def chunk(
         "text": markup.parts(said, gaps, corrects=corrects, plays=plays),
         "next": f"{last.start_ms}.{last.order}" if last and len(found) > count else "",
         "grows": grows and len(found) <= count,
-        "said": streams.being_said(record) if grows and corrects and record.source == Record.Source.STREAM else "",
+        "being_said": streams.being_said(record)
+        if grows and corrects and record.source == Record.Source.STREAM
+        else "",
         "last": f"{last.start_ms}.{last.order}" if last else _text(after),
     }
 

@@ -371,7 +371,7 @@ def _text(shown: Locator) -> str:
 _ROWS = """
 from datetime import timedelta
 from django.utils import timezone
-from transcripts import uploads
+from transcripts import streams, uploads
 from transcripts.models import Job, Record, Upload
 owner = User.objects.get(username='other')
 now = timezone.now()
@@ -398,6 +398,8 @@ if not Upload.objects.filter(owner=owner).exists():
           asset_id='re_1', progress=41, begun_at=earlier)
     taken('Third day.mp3', 121_000_000, 'finishing', 'transcribe', 7_900_000, status='queued')
     row('field-recording-mill-lane.wav', 1_200_000_000, offset=576_000_000)
+    streams.begin(owner_id=owner.pk, title='Radio', provider='elevenlabs', task_id='air',
+                  options={'address': 'rtsp://camera.example/1', 'until': later.isoformat()})
 """
 
 
@@ -422,6 +424,7 @@ def test_every_state_is_accessible(server: RunningServer, scheme: str, width: in
         driven.page.goto(server.url + "/streams/")
         hook = driven.page.get_by_text(re.compile("^http.*/hooks/"))
         hook.evaluate("(hook) => hook.textContent = location.origin + '/hooks/' + 'x'.repeat(43) + '/'")  # no hyphens
+        driven.page.get_by_role("button", name="Stop Radio").wait_for()
         driven.page.evaluate(AXE.read_text())
         check(driven, "streams", scheme)
 

@@ -8,7 +8,6 @@ from dataclasses import replace
 from typing import Any
 
 from memweb.speech.dialects import wire
-from memweb.speech.dialects.wire import LONGEST_MS
 from memweb.speech.transcript import Word
 
 
@@ -41,19 +40,6 @@ def listed_words(
             )
         )
     return tuple(words)
-
-
-def span(frame: Mapping[str, Any], *, unit_ms: int) -> tuple[int, int] | None:
-    """The `bounds` of a frame's `listed_words`, without making them; None for no words."""
-    first, last, end_before = LONGEST_MS, 0, 0
-    for item in wire.objects(frame.get("words")):
-        if item.get("type") == "spacing" or not wire.text(item.get("text")).strip():
-            continue
-        start, end = wire.milliseconds(item.get("start"), unit_ms), wire.milliseconds(item.get("end"), unit_ms)
-        begin = end_before if start is None else start
-        end_before = begin if end is None or end < begin else end
-        first, last = min(first, begin), max(last, end_before)
-    return (first, last) if first <= last else None
 
 
 def bounds(words: Sequence[Word]) -> tuple[int, int] | None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from memweb.speech.dialects import PROVIDERS, LiveOptions, live_client, wire
 from memweb.speech.dialects.assemblyai import client as assemblyai
 from memweb.speech.dialects.elevenlabs import client as elevenlabs
-from memweb.speech.dialects.words import bounds, listed_words, span
+from memweb.speech.dialects.words import bounds, listed_words
 from memweb.speech.events import Event, Failed, Final, Revised, Warned
 from memweb.speech.transcript import Word
 from tests.speech.dialects.told import told
@@ -149,9 +149,9 @@ TIMED = st.fixed_dictionaries(
 
 
 @given(words=st.lists(TIMED, max_size=6))
-def test_the_span_of_words_is_that_of_the_words_made(words: list[dict[str, Any]]) -> None:
+def test_the_bounds_of_a_turn_are_those_of_the_words_made(words: list[dict[str, Any]]) -> None:
     made = listed_words({"words": words}, unit_ms=1, detail=lambda item: (None, None))
-    assert span({"words": words}, unit_ms=1) == bounds(made)
+    assert assemblyai.so_far({"words": words})[1] == bounds(made)
 
 
 def test_an_object_is_read_where_the_json_module_reads_one() -> None:

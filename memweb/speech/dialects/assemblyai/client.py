@@ -12,7 +12,8 @@ from memweb.speech.dialects import failures, warning, wire
 from memweb.speech.dialects.contract import LiveOptions
 from memweb.speech.dialects.languages import base_language
 from memweb.speech.dialects.segments import SegmentBook
-from memweb.speech.dialects.words import listed_words, main_speaker, span
+from memweb.speech.dialects.wire import LONGEST_MS
+from memweb.speech.dialects.words import listed_words, main_speaker
 from memweb.speech.events import Began, Ended, Event, Partial, Revised, SpeechBegan, Warned
 from memweb.speech.transcript import Segment, Word
 
@@ -87,7 +88,7 @@ class AssemblyAIClient:
         if frame.get("end_of_turn") is not True:
             return self._interim(frame) if order is None or order > self._ended_turn else ()
         words = read_words(frame)
-        text = turn_text(frame)
+        text, _ = so_far(frame)
         formatted = frame.get("turn_is_formatted") is True
         if order is not None:
             if order in self._formatted and not formatted:
@@ -100,8 +101,9 @@ class AssemblyAIClient:
     def _interim(self, frame: Frame) -> tuple[Event, ...]:
         if not self._options.partials:
             return ()
-        start_ms, end_ms = span(frame, unit_ms=1) or (None, None)
-        return (Partial(turn_text(frame), start_ms, end_ms),)
+        text, found = so_far(frame)
+        start_ms, end_ms = found or (None, None)
+        return (Partial(text, start_ms, end_ms),)
 
     def _told(
         self, kind: str, text: str, words: tuple[Word, ...], frame: Frame, order: int | None = None
@@ -178,29 +180,43 @@ _READERS: dict[str, Callable[[AssemblyAIClient, Frame], tuple[Event, ...]]] = {
 }
 
 
-def turn_text(frame: Frame) -> str:
-    """All the words of a turn so far: its transcript, and the tail that older models leave out of it.
+def so_far(frame: Frame) -> tuple[str, tuple[int, int] | None]:
+    """All the words of a turn so far, and their bounds in ms; no bounds where there are no words.
 
-    Some models put only settled words into `transcript`, others all of them; which one shows in its length.
+    Its words are its transcript, and the tail that older models leave out of it: some put only settled words into
+    `transcript`, others all of them; which one shows in its length. In one pass: ten times a second, over each word.
     """
     transcript = wire.text(frame.get("transcript")).strip() or wire.text(frame.get("utterance")).strip()
     whole, tail = 0, []
+    first, last, end_before = LONGEST_MS, 0, 0
     for item in wire.objects(frame.get("words")):
         word = wire.text(item.get("text")).strip()
+        if not word:
+            continue
         whole += len(word)
-        if word and item.get("word_is_final") is False:
+        if item.get("word_is_final") is False:
             tail.append(word)
+        if item.get("type") == "spacing":
+            continue
+        start, end = wire.milliseconds(item.get("start"), 1), wire.milliseconds(item.get("end"), 1)
+        begin = end_before if start is None else start
+        end_before = begin if end is None or end < begin else end
+        if begin < first:
+            first = begin
+        if end_before > last:
+            last = end_before
+    found = (first, last) if first <= last else None
     if not tail:
-        return transcript
+        return transcript, found
     length, tail_length = len("".join(transcript.split())), sum(map(len, tail))
     if abs(length - whole) > abs(length - (whole - tail_length)):
-        return " ".join([transcript, *tail]).strip()
-    return transcript
+        return " ".join([transcript, *tail]).strip(), found
+    return transcript, found
 
 
 def placed(frame: Frame) -> tuple[int, int]:
     """Start and end in ms, from the words or from a v2 message's own bounds; 0 and 0 where it has none."""
-    found = span(frame, unit_ms=1)
+    _, found = so_far(frame)
     if found is not None:
         return found
     start = wire.milliseconds(frame.get("audio_start"), 1) or 0

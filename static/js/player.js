@@ -28,18 +28,19 @@ class Dial {
     this.wave.load(root.dataset.peaks ?? '', root.dataset.voices ?? '');
   }
 
-  show() {
+  /** @param {boolean} loops whether it plays the same paragraph again and again */
+  show(loops) {
     const { now, length, paused, rate } = this.sound;
     const share = length ? Math.min(now / length, 1) : 0;
     this.wave.played = share;
     this.find('.head').style.left = `${share * 100}%`;
-    const said = [Math.floor(now), length, paused, rate].join();
-    if (said !== this.#said) this.#say();
+    const said = [Math.floor(now), length, paused, rate, loops].join();
+    if (said !== this.#said) this.#say(loops);
     this.#said = said;
   }
 
-  /** What changes at most once a second: every change is read out by somebody. */
-  #say() {
+  /** What changes at most once a second: every change is read out by somebody. @param {boolean} loops */
+  #say(loops) {
     const { now, length, paused, rate } = this.sound;
     this.scrub.ariaValueMax = String(Math.floor(length));
     this.scrub.ariaValueNow = String(Math.floor(now));
@@ -48,6 +49,7 @@ class Dial {
     this.find('[data-length]').textContent = clock(length * 1000);
     this.find('[data-do=play]').ariaLabel = paused ? 'Play' : 'Pause';
     this.root.toggleAttribute('data-playing', !paused);
+    this.find('[data-do=loop]')?.setAttribute('aria-pressed', String(loops)); // two versions side by side have none
     this.find('[data-do=rate]').textContent = `${rate}×`;
     this.find('[data-do=rate]').ariaLabel = `Speed ${rate} times`;
   }
@@ -166,7 +168,7 @@ class Player extends HTMLElement {
     const { now, paused } = this.sound;
     if (this.loop && !paused && now >= this.loop[1]) this.sound.seek(this.loop[0]);
     this.reader.mark(now * 1000);
-    this.dial.show();
+    this.dial.show(this.loop !== null);
     this.dial.find('[data-do=follow]').hidden = this.reader.following;
     if (now * 1000 > this.reader.end) this.#more();
     if (!paused) this.#drawing = requestAnimationFrame(this.#step);

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -148,6 +149,72 @@ def test_a_sample_of_each_voice_is_played_as_often_as_one_asks(page: Page) -> No
         wait(lambda: page.evaluate(NOW) == 0, "the beginning")
 
 
+def test_a_paragraph_is_looped_and_said_again_by_hand(page: Page) -> None:
+    loop, now = player(page, "Loop this paragraph"), lambda: page.evaluate(NOW) * 1000
+    page.locator(".w", has_text="Word21").first.click()
+    turn = page.locator(".turn.now")
+    start = int(turn.get_attribute("data-start") or 0)
+    end = int(turn.locator(".s").last.get_attribute("data-end") or 0)
+    expect(loop).to_have_attribute("aria-pressed", "false")
+    loop.click()
+    expect(loop).to_have_attribute("aria-pressed", "true")
+    seen = [now()]
+    wait(lambda: seen.append(now()) or seen[-1] < seen[-2], "the beginning once more", lambda: str(seen[-3:]))
+    assert start <= min(seen) <= max(seen) < end + 300
+    player(page, "Pause").click()
+    page.locator(".w", has_text="end0.").first.click()  # elsewhere: nobody wants the loop there
+    expect(loop).to_have_attribute("aria-pressed", "false")
+    page.locator(".w", has_text="end25.").first.click()
+    player(page, "Say that again").click()
+    wait(lambda: abs(now() - start) < 2, "the paragraph's beginning", lambda: str(now()))
+
+
+def test_the_keys_of_keyboards_and_headsets_play_and_skip(driven: Driven, seeded: tuple[RunningServer, str]) -> None:
+    driven.page.add_init_script("""
+      window.media = {};
+      navigator.mediaSession.setActionHandler = (name, act) => { media[name] = act; };
+    """)
+    page = open_record(driven, seeded[1])
+    page.evaluate("() => media.play()")
+    player(page, "Pause").wait_for()
+    page.evaluate("() => media.pause()")
+    player(page, "Play").wait_for()
+    before = page.evaluate(NOW)
+    page.evaluate("() => media.seekforward()")
+    wait(lambda: abs(page.evaluate(NOW) - before - 5) < 0.1, "five seconds on")
+    page.evaluate("() => media.seekbackward()")
+    wait(lambda: abs(page.evaluate(NOW) - before) < 0.1, "five seconds back")
+
+
+def test_one_goes_on_listening_where_one_stopped(page: Page, driven: Driven, seeded: tuple[RunningServer, str]) -> None:
+    page.get_by_role("slider", name="Position").press("PageUp")
+    wait(lambda: page.evaluate(NOW) == 30, "thirty seconds")
+    page.goto(driven.server.url + "/transcripts/")
+    open_record(driven, seeded[1])
+    wait(lambda: page.evaluate(NOW) == 30, "the place of before", lambda: str(page.evaluate(NOW)))
+    page.get_by_role("slider", name="Position").press("End")
+    wait(lambda: page.evaluate(NOW) > 43, "the end")
+    page.goto(driven.server.url + "/transcripts/")
+    open_record(driven, seeded[1])
+    assert page.evaluate(NOW) == 0  # who heard all of it begins anew
+
+
+def test_names_given_before_are_offered(driven: Driven, seeded: tuple[RunningServer, str]) -> None:
+    page = open_record(driven, seeded[1])
+    named = seeded[0].ask("""
+from transcripts.models import Record, Speaker
+Speaker.objects.create(record=Record.objects.exclude(title__startswith='A Tale').first(), label='x', name='Ωμέγα Lin')
+""")
+    assert not named
+    page.reload()
+    field = page.get_by_label("Name of A")
+    offered = "(field) => [...field.list.options].map((option) => option.value)"
+    assert "Ωμέγα Lin" in field.evaluate(offered)
+    page.keyboard.press("j")
+    page.keyboard.press("Alt+s")
+    assert "Ωμέγα Lin" in page.get_by_label("Somebody else").evaluate(offered)
+
+
 def test_keys_leave_a_text_field_alone(page: Page) -> None:
     page.get_by_label("Rename").click()
     page.get_by_role("textbox", name="Title").fill("")
@@ -180,6 +247,25 @@ def test_the_waveform_is_drawn(page: Page) -> None:
     drawn = """() => { const c = document.querySelector('canvas');
       return c.getContext('2d').getImageData(0, 0, c.width, c.height).data.some((n) => n > 0); }"""
     wait(lambda: page.evaluate(drawn), "bars")
+
+
+def test_the_waveform_has_the_colours_of_who_speaks(page: Page) -> None:
+    """Each voice has ten of the three hundred segments in a row, B first."""
+    colours = """() => {
+      const canvas = document.querySelector('canvas');
+      const { width, height } = canvas;
+      const row = canvas.getContext('2d').getImageData(0, Math.floor(height / 2), width, 1).data;
+      const pixels = Array.from({ length: width }, (_, x) => [x / width, [...row.slice(x * 4, x * 4 + 4)]]);
+      return pixels.filter(([, pixel]) => pixel[3] > 0).map(([share, pixel]) => [share * 30, pixel.join()]);
+    }"""
+
+    def of(run: int) -> str:
+        """What most of a run's bars are painted in; the first and last of them may be another's."""
+        found = Counter(colour for share, colour in page.evaluate(colours) if run + 0.25 < share < run + 0.75)
+        return found.most_common(1)[0][0] if found else ""
+
+    wait(lambda: of(2) and of(1) != of(2), "two colours", lambda: f"{of(1)} {of(2)}")
+    assert [of(run) for run in range(1, 7)] == [of(1), of(2)] * 3
 
 
 def scroll_on(page: Page) -> None:
@@ -333,3 +419,5 @@ def check(page: Page, name: str) -> None:
         page.screenshot(path=f"{SHOTS}/{name}.png")
     assert page.evaluate(RUN_AXE) == [], name
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), name
+    right = "[...document.querySelectorAll('.player, .player *')].map((one) => one.getBoundingClientRect().right)"
+    assert page.evaluate(f"Math.max(0, ...{right}) <= innerWidth"), f"{name}: the player is cut off"

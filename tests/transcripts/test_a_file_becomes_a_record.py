@@ -374,6 +374,39 @@ def test_the_same_file_again_is_known(hosted: StandIn, alice: User, bob: User, t
     assert theirs.status == Upload.Status.TAKEN
 
 
+def test_the_same_file_is_taken_again_where_that_is_asked_or_the_other_lies_in_the_bin(
+    hosted: StandIn, alice: User, tape: Path
+) -> None:
+    send(alice, tape)
+    work()
+    again = send(alice, tape, again=True)
+    work()
+    again.refresh_from_db()
+    assert again.status == Upload.Status.TAKEN
+    for record in Record.objects.all():
+        services.bin_record(record_id=record.pk)
+    late = send(alice, tape)
+    work()
+    late.refresh_from_db()
+    assert (late.status, Record.objects.count()) == (Upload.Status.TAKEN, 3)
+
+
+@pytest.mark.parametrize("end", ["refused", "duplicate"])
+def test_a_record_that_has_text_by_now_outlives_the_file_it_was_made_for(alice: User, tape: Path, end: str) -> None:
+    """A worker that was thought dead comes to another end than the one that took over."""
+    upload = send(alice, tape)
+    record = upload.record
+    assert record is not None
+    services.add_version(
+        record_id=record.pk, kind=Version.Kind.IMPORTED, model="", language="", segments=[line("0", 0, "Kept.")]
+    )
+    if end == "refused":
+        uploads.refuse(upload_id=upload.pk, reason="No recording.")
+    else:
+        uploads.hold_duplicate(upload_id=upload.pk, sha256="", record=making.dictation(alice, "The other."))
+    assert Segment.objects.get(version__record=record).text == "Kept."
+
+
 def test_what_leaves_the_list_can_still_be_retried(hosted: StandIn, alice: User, tape: Path) -> None:
     """The list forgets it, not what is to be read: an hour later the file that was uploaded is there."""
     upload = send(alice, tape)

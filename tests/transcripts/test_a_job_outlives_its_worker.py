@@ -320,6 +320,24 @@ def test_a_gateway_is_asked_soon_while_it_begins_and_seldom_after(job: Job, monk
     assert waited == [0.25, 0.5, 1.0, 1.0, 1.0, 0.25, 0.25, 0.5, 1.0, 1.0]
 
 
+@pytest.mark.parametrize("who", ["a person", "another worker"])
+def test_the_gateway_goes_on_for_who_took_over_and_not_for_who_stopped_it(job: Job, who: str) -> None:
+    """Cancelled for a worker that is only late, the task would fail for the one that has the job by now."""
+    taken = jobs.take(job_id=job.pk, holder="a")
+    assert taken is not None
+    if who == "a person":
+        Job.objects.filter(pk=job.pk).update(status=Job.Status.CANCELLED)
+    else:
+        making.let_the_lease_run_out(job)
+        assert jobs.take(job_id=job.pk, holder="b") is not None
+    cancelled: list[str] = []
+    running = TaskState("running", 7, 100, 0, "", None)
+    client = cast(Client, SimpleNamespace(task=lambda task_id: running, cancel=cancelled.append))
+    with pytest.raises(LeaseLost):
+        transcription._watched(Lease(taken), taken, client, "whisper-1")
+    assert cancelled == ([taken.task_id] if who == "a person" else [])
+
+
 STUCK = """
 import django, sys, time
 django.setup()

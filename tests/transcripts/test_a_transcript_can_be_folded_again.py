@@ -120,6 +120,9 @@ def test_a_stream_folds_to_the_same_rows(alice: User) -> None:
     Segment.objects.create(version=version, key="stray", order=99, start_ms=0, end_ms=1, text="stray")
     assert refold(record_id=record.pk) == 3
     assert rows(record) == before
+    mine = Segment.objects.create(version=version, key="mine", order=99, start_ms=0, end_ms=1, text="m", revision=1)
+    assert refold(record_id=record.pk) == 0, "what a person has changed is theirs, though nothing tells of it"
+    assert Segment.objects.filter(pk=mine.pk).exists()
 
 
 def test_a_files_results_fold_to_the_same_versions(alice: User) -> None:

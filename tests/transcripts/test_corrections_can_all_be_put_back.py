@@ -197,6 +197,17 @@ def test_replacing_everywhere_is_one_step(version: Version, alice: User) -> None
     editing.undo(version=version, user_id=alice.pk)
     assert everything(version) == before
     assert editing.replace_all(version=version, find="nothing", put="x", whole_words=False, user_id=alice.pk) == (0, 0)
+
+
+def test_replacing_in_more_places_than_one_step_may_have_changes_none(
+    version: Version, alice: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(editing, "MOST_REPLACED", 1)
+    before = everything(version)
+    with pytest.raises(Refused, match="in more than 1 places"):
+        editing.replace_all(version=version, find="it", put="that", whole_words=True, user_id=alice.pk)
+    assert everything(version) == before
+    assert not Edit.objects.filter(version=version).exists()
     with pytest.raises(Refused):
         editing.replace_all(version=version, find=" ", put="x", whole_words=False, user_id=alice.pk)
 

@@ -152,7 +152,7 @@ def test_a_sample_of_each_voice_is_played_as_often_as_one_asks(page: Page) -> No
 def test_a_paragraph_is_looped_and_said_again_by_hand(page: Page) -> None:
     loop, now = player(page, "Loop this paragraph"), lambda: page.evaluate(NOW) * 1000
     page.locator(".w", has_text="Word21").first.click()
-    turn = page.locator(".turn.now")
+    turn = page.locator(".turn.now", has_text="Word21")  # once the sound is there
     start = int(turn.get_attribute("data-start") or 0)
     end = int(turn.locator(".s").last.get_attribute("data-end") or 0)
     expect(loop).to_have_attribute("aria-pressed", "false")
@@ -165,6 +165,7 @@ def test_a_paragraph_is_looped_and_said_again_by_hand(page: Page) -> None:
     page.locator(".w", has_text="end0.").first.click()  # elsewhere: nobody wants the loop there
     expect(loop).to_have_attribute("aria-pressed", "false")
     page.locator(".w", has_text="end25.").first.click()
+    turn.wait_for()
     player(page, "Say that again").click()
     wait(lambda: abs(now() - start) < 2, "the paragraph's beginning", lambda: str(now()))
 

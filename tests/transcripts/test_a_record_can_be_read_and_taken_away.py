@@ -433,6 +433,10 @@ def test_two_labels_that_are_one_voice_become_one_and_a_given_name_stays(alice: 
     services.merge_labels(record_id=record.pk, gone="B", kept="A")
     services.merge_labels(record_id=record.pk, gone="never heard", kept="A")
     assert {str(row.speaker) for row in Segment.objects.filter(version__record=record)} == {"Maya"}
+    services.save_final(record_id=record.pk, segment=making.line("1-2", 2, "hello", speaker="C"))
+    Speaker.objects.filter(record=record, label="C").update(name="Not Maya")
+    services.merge_labels(record_id=record.pk, gone="C", kept="A")
+    assert {str(row.speaker) for row in Segment.objects.filter(version__record=record)} == {"Maya"}
 
 
 def test_a_phrase_taken_back_can_be_put_back_and_both_are_in_the_journal(alice: User) -> None:

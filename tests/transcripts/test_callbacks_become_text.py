@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
 import json
 import os
@@ -328,6 +329,24 @@ def test_a_process_that_remembers_nothing_goes_on_alike(alice: User) -> None:
     assert len(keys[0]) == 6
 
 
+def test_what_another_process_has_applied_meanwhile_counts_here_too(alice: User) -> None:
+    """Words without times follow the words before them: those that somebody else has read as well."""
+    record, whole = stream(alice, "t1", "elevenlabs"), stream(alice, "t2", "elevenlabs")
+    said_all = [("The first.", 1.0), ("The second.", 9.0), ("The third.", None)]
+    store(alice, *[commit("t2", *words) for words in said_all])
+    applying.apply_waiting()
+    remembered: list[Any] = []
+    for number, words in enumerate(said_all):
+        store(alice, commit("t1", *words))
+        if number == 2:  # this process did the first, another the second
+            streams._folds.clear()
+            streams._folds.update(remembered)
+        applying.apply_waiting()
+        remembered = remembered or copy.deepcopy(list(streams._folds.items()))
+    rows = [list(one.versions.get().segments.values_list("text", "start_ms")) for one in (record, whole)]
+    assert rows[0] == rows[1]
+
+
 @pytest.mark.parametrize(
     ("status", "message", "job", "words"),
     [
@@ -358,6 +377,16 @@ def test_an_end_that_is_told_late_takes_the_place_of_our_own_guess(alice: User) 
     applying.apply_waiting()
     record.refresh_from_db()
     assert (record.status, record.status_reason, record.jobs.get().status) == ("ready", "", "done")
+
+
+def test_an_end_that_is_told_late_leaves_what_the_record_says_by_now(alice: User) -> None:
+    record = stream(alice, "t1")
+    streams.end(job=record.jobs.get(), sentence=streams.UNKNOWN_END)
+    Record.objects.filter(pk=record.pk).update(status_reason="3 marks of the file are left out.")
+    store(alice, envelope.stream_callback("t1", 14, "Stream stopped by user"))
+    applying.apply_waiting()
+    record.refresh_from_db()
+    assert record.status_reason == "3 marks of the file are left out."
 
 
 def test_a_task_that_failed_altogether_closes_the_record(alice: User) -> None:
@@ -478,6 +507,17 @@ def test_an_outcome_after_its_job_was_given_up_is_taken_all_the_same(alice: User
     job.refresh_from_db()
     assert (job.status, job.record.status) == (Job.Status.DONE, Record.Status.READY)
     assert said(job.record) == ["Of the file."]
+
+
+def test_a_late_outcome_is_not_taken_beside_the_job_that_does_it_over(alice: User) -> None:
+    job = file_job(alice, status="failed")
+    Job.objects.create(record=job.record, kind=job.kind, status="queued", due_at=timezone.now())
+    store(alice, envelope.rows_callback("f1", ROWS, 2.0, "whisper-1"))
+    applying.apply_waiting()
+    job.refresh_from_db()
+    assert job.status == Job.Status.FAILED
+    assert not job.record.versions.exists(), "the same text would come twice"
+    assert states() == [State.APPLIED], "nothing is wrong with it"
 
 
 def test_an_outcome_of_what_was_stopped_is_kept_and_not_called_applied(alice: User) -> None:

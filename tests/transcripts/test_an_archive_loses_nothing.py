@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from django.apps import apps
 
+from memweb.accounts import services as accounts
 from memweb.accounts.models import Preferences, User
 from tests.transcripts import an_account, making
 from transcripts import archive, jobs, recordings, search, shelving
@@ -168,6 +169,15 @@ def test_where_a_record_lies_makes_no_other_of_it(alice: User, tmp_path: Path) -
     assert archive.bring_in(path, owner=alice).here == 1
     assert Record.objects.count() == 1
     assert Record.objects.get().deleted_at is not None
+
+
+@pytest.mark.parametrize("made", [{"language": "fr"}, {"gateway_url": "https://speech.example.org"}])
+def test_choices_that_somebody_made_here_stay(account: User, bob: User, tmp_path: Path, made: dict[str, str]) -> None:
+    accounts.save_preferences(user=bob, **made)
+    archive.bring_in(packed(account, tmp_path / "a.zip"), owner=bob)
+    chosen = Preferences.objects.get(user=bob)
+    assert {name: getattr(chosen, name) for name in made} == made
+    assert chosen.single_keys, "theirs say so, the archive's do not"
 
 
 def test_another_persons_record_stays_theirs(account: User, bob: User, tmp_path: Path) -> None:

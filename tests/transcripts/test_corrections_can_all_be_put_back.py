@@ -199,6 +199,12 @@ def test_replacing_everywhere_is_one_step(version: Version, alice: User) -> None
     assert editing.replace_all(version=version, find="nothing", put="x", whole_words=False, user_id=alice.pk) == (0, 0)
 
 
+def test_a_title_that_is_the_same_is_no_change(version: Version, alice: User) -> None:
+    for title in ("Hall", " Hall\n", "Hall"):
+        services.rename(record_id=version.record_id, title=title, user_id=alice.pk)
+    assert Edit.objects.filter(record=version.record_id, kind=Edit.Kind.TITLE).count() == 1
+
+
 def test_replacing_in_more_places_than_one_step_may_have_changes_none(
     version: Version, alice: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:

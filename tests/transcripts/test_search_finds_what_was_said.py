@@ -114,6 +114,13 @@ def test_filters_by_speaker_language_source_and_day(alice: User) -> None:
         "word before:2026-04": 2, "word after:2026-02-30": 2, "word before:never": 2,
     }.items():  # fmt: skip
         assert len(said(alice, typed)) == count, typed
+    Record.objects.filter(pk=record.pk).update(started_at=datetime(2026, 3, 4, tzinfo=UTC))  # the day's first moment
+    mine = Record.objects.visible_to(alice)
+    kept = [
+        search.restrict(search.parse(f"{side}:2026-03-04"), mine, owner_id=alice.pk).count()
+        for side in ("before", "after")
+    ]
+    assert kept == [0, 1]
 
 
 # --- who and when -------------------------------------------------------------------------------------------

@@ -101,6 +101,16 @@ def test_the_bin_gives_many_back(alice: User, client: Client) -> None:
     assert sorted(listed(client, q="words ")) == ["A", "B", "C"]
 
 
+@pytest.mark.parametrize("deed", ["pin", "archive", "tag"])
+def test_what_lies_in_the_bin_is_left_as_it_is(deed: str, alice: User, client: Client) -> None:
+    """Its page may be open in another tab; out of the bin it comes as it went in."""
+    one, other, _ = three(alice)
+    services.bin_record(record_id=one.pk)
+    assert "1 record " in do(client, deed, one, other, tag="radio")
+    one.refresh_from_db()
+    assert (one.pinned_at, one.archived_at, one.tags.count()) == (None, None, 0)
+
+
 def test_deleting_for_good_asks_first_and_takes_the_recording_along(
     alice: User, client: Client, django_capture_on_commit_callbacks: object
 ) -> None:

@@ -89,6 +89,22 @@ def check(page: Page, name: str) -> None:
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), name
 
 
+def test_what_is_chosen_as_soon_as_it_is_shown_counts(driven: Driven, record: str) -> None:
+    page = open_record(driven, record)
+    page.evaluate("""() => {
+      const sheet = document.getElementById('sheet');
+      new MutationObserver((_, observer) => {
+        const choice = sheet.open && sheet.querySelector('[name=provider]');
+        if (!choice) return;
+        observer.disconnect();
+        choice.value = 'elevenlabs';
+        choice.dispatchEvent(new Event('change', { bubbles: true }));
+      }).observe(sheet, { attributes: true });
+    }""")
+    page.get_by_role("link", name="Transcribe again").click()
+    expect(page.get_by_role("dialog").get_by_text("at $0.39 an hour")).to_be_visible()
+
+
 def test_a_recording_is_transcribed_again_from_its_page(driven: Driven, record: str) -> None:
     page = open_record(driven, record)
     page.get_by_role("link", name="Transcribe again").click()

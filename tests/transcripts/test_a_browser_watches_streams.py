@@ -169,10 +169,10 @@ def start(driven: Driven, address: str, title: str) -> Page:
 
 
 def wait_for_words(page: Page, words: re.Pattern[str], count: int = 1) -> None:
-    """Until so many different ones of these words are in the text of the page that is open."""
+    """Until so many different ones of these words are in the text of the page that is open, and stay."""
 
     def heard() -> set[str]:
-        return {word.lower() for word in words.findall(" ".join(page.locator("#text").all_inner_texts()))}
+        return {word.lower() for word in words.findall(" ".join(page.locator("#text .s").all_inner_texts()))}
 
     wait(lambda: len(heard()) >= count, f"{count} of {words.pattern}", lambda: page.locator("#text").inner_text())
     assert page.evaluate("() => window.sameDocument") is True, "the words needed a reload"

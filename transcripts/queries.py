@@ -72,8 +72,15 @@ class RecordQuerySet(QuerySet["Record"]):
         return self.order_by("-duration_ms", "-id")
 
     def for_page(self) -> Self:
-        """With what stands on its page: the version shown by default, the recording (no peaks)."""
-        return self.select_related("current_version", "recording").defer("recording__peaks")
+        """With what stands on its page: the version shown by default, the recording (no peaks), `is_edited`."""
+        return self.select_related("current_version", "recording").defer("recording__peaks").with_edited()
+
+    def with_edited(self) -> Self:
+        """With `is_edited`: what the function of that name tells of one record."""
+        from transcripts.models import Edit
+
+        edits = Edit.objects.filter(record_id=OuterRef("pk")).exclude(kind=Edit.Kind.TITLE)
+        return self.annotate(is_edited=Exists(edits))
 
     def in_list(self) -> Self:
         """Those the library shows by itself."""
@@ -89,16 +96,14 @@ class RecordQuerySet(QuerySet["Record"]):
 
     def for_cards(self) -> Self:
         """With what a row of the list shows: `first_words`, `is_edited`, its jobs, tags and speakers."""
-        from transcripts.models import Edit, Job, Segment, Speaker
+        from transcripts.models import Job, Segment, Speaker
 
         text = Segment.objects.filter(version_id=OuterRef("current_version_id"), removed=False).exclude(text="")
         shown = Subquery(text.order_by("start_ms", "order").values("text")[:1])
-        edits = Edit.objects.filter(record_id=OuterRef("pk")).exclude(kind=Edit.Kind.TITLE)
-        return self.annotate(
-            first_words=Coalesce(shown, Value(""), output_field=TextField()), is_edited=Exists(edits)
-        ).prefetch_related(
-            Prefetch("jobs", Job.objects.order_by("id")), "tags", Prefetch("speakers", Speaker.objects.order_by("id"))
-        )
+        words = Coalesce(shown, Value(""), output_field=TextField())
+        jobs, speakers = Job.objects.order_by("id"), Speaker.objects.order_by("id")
+        told = self.with_edited().annotate(first_words=words)
+        return told.prefetch_related(Prefetch("jobs", jobs), "tags", Prefetch("speakers", speakers))
 
 
 class VersionQuerySet(QuerySet["Version"]):

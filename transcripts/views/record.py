@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import cast
+from typing import Any, cast
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
@@ -107,17 +107,15 @@ def _facts(found: Record, version: Version | None) -> list[tuple[str, str]]:
     return facts
 
 
-def _state(found: Record, version: Version | None, versions: Sequence[Version] | None = None) -> dict[str, object]:
+def _state(found: Any, version: Version | None, versions: Sequence[Version] | None = None) -> dict[str, object]:
     """`found` as `record_for_page` finds it; `versions`: all there are, the newest first."""
     known = list(found.versions.order_by("-number")[:1]) if versions is None else versions
     recording = getattr(found, "recording", None)
-    edited = queries.is_edited(found.pk)
-    state = wording.state_of(found, found.jobs.order_by("id"), edited=edited, now=timezone.now())
+    state = wording.state_of(found, found.jobs.order_by("id"), edited=found.is_edited, now=timezone.now())
     return {
         "record": found,
         "title": wording.title_of(found),
         "state": state,
-        "is_edited": edited,
         "recording": recording,
         "length": wording.clock(found.duration_ms),
         "seconds": found.duration_ms // 1000,

@@ -129,3 +129,12 @@ def test_the_speakers_a_person_assigned_go_with_the_time() -> None:
     one, two = carrying.with_speakers(reading, assigned)
     assert (one.speaker, two.speaker) == ("A", None)
     assert carrying.with_speakers(reading, []) == tuple(reading)
+
+
+def test_a_paragraph_begins_where_its_words_do_in_another_reading() -> None:
+    current = [said("Yes.", key="0"), replace(said("Good day to all.", key="1", start_ms=1400), opens=True)]
+    whole = [said("Yes. Good day to all.", key="n-0")]
+    assert carrying.openings(current, whole) == ([carrying.Opening("n-0", 5, True)], [])
+    without = [said("Good day to all.", key="n-0", start_ms=1400)]
+    assert carrying.openings(current, without) == ([], []), "the first paragraph begins there anyway"
+    assert carrying.openings(current, [said("Something else was heard.", key="n-0")]) == ([], [current[1]])

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
-import socket
 import unicodedata
 from typing import Any
 from urllib.parse import urlsplit
@@ -12,6 +10,7 @@ from django import forms
 from django.contrib.auth import password_validation
 from django.core.exceptions import ValidationError
 
+from memweb import addresses
 from memweb.accounts.choices import DETECT, LANGUAGES, PROVIDERS
 from memweb.accounts.models import Preferences, User
 
@@ -123,9 +122,21 @@ class GatewayForm(forms.Form):
             host, port = None, None
         if not host or parts.scheme not in {"http", "https"} or parts.username or parts.query or parts.fragment:
             raise ValidationError("Write the address as https://speech.example.org, with nothing after it.")
-        if not self.user.is_superuser and not _is_public(host, port or 443):
-            raise ValidationError("This address is inside the network. Only the owner of this memweb can choose it.")
+        if not self.user.is_superuser:
+            self._look_at(host, port or 443)
         return url
+
+    @staticmethod
+    def _look_at(host: str, port: int) -> None:
+        """For the sentence's sake: each connection looks anew, since a name may lead elsewhere tomorrow."""
+        try:
+            addresses.addresses_of(host, port)
+        except addresses.Private:
+            raise ValidationError(
+                "This address is inside the network. Only the owner of this memweb can choose it."
+            ) from None
+        except addresses.Forbidden as error:
+            raise ValidationError(str(error)) from None
 
     def clean_key(self) -> str:
         """A key as it can travel in a header."""
@@ -133,12 +144,3 @@ class GatewayForm(forms.Form):
         if not key.isascii() or not key.isprintable() or " " in key:
             raise ValidationError("A key has letters, digits and simple marks only. Copy it again.")
         return key
-
-
-def _is_public(host: str, port: int) -> bool:
-    """Whether every address of that name is one of the open internet."""
-    try:
-        found = socket.getaddrinfo(host, port, proto=socket.IPPROTO_TCP)
-    except OSError:
-        return False
-    return all(ipaddress.ip_address(entry[4][0]).is_global for entry in found)

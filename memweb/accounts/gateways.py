@@ -10,8 +10,12 @@ from memweb.upstream.address import Gateway, gateway_for
 
 def gateway_in_use(user: User) -> Gateway:
     """The gateway that gets this person's sound: their own, else the one memweb is set up with."""
-    own = services.gateway_of(user)
-    return gateway_for(user_id=user.pk, url=own.url, key=own.key)
+    return gateway_chosen(user, services.gateway_of(user))
+
+
+def gateway_chosen(user: User, own: services.ChosenGateway) -> Gateway:
+    """The same where this, saved or not, is what the person chose. Only the owner's may be inside the network."""
+    return gateway_for(user_id=user.pk, url=own.url, key=own.key, guarded=not user.is_superuser)
 
 
 def listeners(gateway: Gateway) -> list[tuple[str, str]]:

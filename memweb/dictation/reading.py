@@ -14,9 +14,9 @@ from django.db import close_old_connections
 from django.db.models import Q
 from django.utils import timezone
 
+from memweb.accounts.gateways import gateway_in_use
 from memweb.accounts.models import User
-from memweb.accounts.services import gateway_of
-from memweb.upstream.address import Gateway, gateway_for
+from memweb.upstream.address import Gateway
 from transcripts import queries, services
 from transcripts.errors import NotYours
 from transcripts.models import Record, Segment
@@ -73,8 +73,7 @@ def look_up(record_id: UUID, user_id: int) -> Known:
 
 def gateway_of_user(user_id: int) -> Gateway:
     """The gateway this person's dictations go to."""
-    own = gateway_of(User.objects.get(pk=user_id))
-    return gateway_for(user_id=user_id, url=own.url, key=own.key)
+    return gateway_in_use(User.objects.get(pk=user_id))
 
 
 def take_back_last(*, record_id: UUID, user_id: int) -> str | None:

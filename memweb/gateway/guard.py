@@ -1,28 +1,26 @@
-"""Which addresses a user may send memweb to: streams, sources, webhooks.
+"""What users' URLs are allowed: streams, sources, webhooks. Which addresses they may lead to, `memweb.addresses` says.
 
-A name is resolved once, every address it has is looked at, and the connection is made to an address that was looked
-at: a name that changes its mind between the look and the connection gains nothing. Redirects pass the same guard,
-hop by hop, because it sits where connections are made.
+Redirects pass the same guard, hop by hop, because it sits where connections are made.
 """
 
 from __future__ import annotations
 
 import asyncio
 import re
-import socket
 import ssl
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
-from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Any, BinaryIO
 from urllib.parse import urlsplit
 
 import certifi
 import httpcore
 import httpx
-from django.conf import settings
+
+from memweb.addresses import Forbidden as Forbidden
+from memweb.addresses import Network, addresses_of, check_port
 
 WEB = ("http", "https")
 PORTS = {"http": 80, "https": 443, "rtmp": 1935, "rtmps": 443, "rtsp": 554, "rtsps": 322}
@@ -32,26 +30,7 @@ MOST_REDIRECTS = 5
 CONNECT_S = 10.0
 SILENT_S = 20.0
 """A server that sends nothing for so long is given up."""
-_LOW_PORTS = frozenset({80, 322, 443, 554})
-_SERVICES = frozenset({1433, 1521, 2049, 2375, 2376, 2379, 3306, 3389, 5432, 5900, 5984, 6000, 6379, 6443, 6667, 9200})
-"""Above 1023 there are no rules, but these are never media: databases, caches, desks, the keys of clusters."""
 _HOST = re.compile(r"[a-z0-9_]([a-z0-9_.-]*[a-z0-9_])?\.?|[0-9a-f:.]+", re.IGNORECASE)
-_NAT64 = (IPv6Network("64:ff9b::/96"), IPv6Network("64:ff9b:1::/48"))
-_OLD_IN_NEW = IPv6Network("::/96")
-_NEVER_PUBLIC = tuple(
-    ip_network(written)
-    for written in (
-        *("192.0.0.0/24", "192.88.99.0/24", "198.18.0.0/15"),
-        *("fec0::/10", "64:ff9b:1::/48", "2001:db8::/32", "3fff::/20", "5f00::/16"),
-    )
-)
-"""What some versions of Python take for global."""
-
-Address = IPv4Address | IPv6Address
-
-
-class Forbidden(Exception):
-    """The URL may not be touched. `str()` is a sentence for whoever gave it."""
 
 
 class TooMuch(Exception):
@@ -85,24 +64,6 @@ def check(url: str, *, schemes: Iterable[str] = WEB) -> None:
     _parts(url, tuple(schemes))
 
 
-def addresses_of(host: str, port: int) -> tuple[str, ...]:
-    """Every address of this host. Raises Forbidden unless each of them may be touched, and where there is none."""
-    _check_port(port)
-    try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError):
-        raise Forbidden(f"The host {host} has no address.") from None
-    addresses = tuple(dict.fromkeys(str(entry[4][0]) for entry in found))
-    if not addresses:
-        raise Forbidden(f"The host {host} has no address.")
-    if not _is_listed(host) and not all(_may_touch(address) for address in addresses):
-        raise Forbidden(
-            f"The host {host} is in a private network, which this server does not reach for its users. "
-            "Its operator can list it in MEMWEB_ALLOW_PRIVATE_URLS."
-        )
-    return addresses
-
-
 def _parts(url: str, schemes: tuple[str, ...]) -> tuple[str, str, int]:
     """Scheme, host and port. What two parsers read differently is refused."""
     if len(url) > LONGEST_URL:
@@ -121,52 +82,8 @@ def _parts(url: str, schemes: tuple[str, ...]) -> tuple[str, str, int]:
     if not host or len(host) > 253 or not _HOST.fullmatch(host) or other.host.lower() != host:
         raise Forbidden("The URL names no host.")
     port = PORTS.get(scheme, 443) if port is None else port
-    _check_port(port)
+    check_port(port)
     return scheme, host, port
-
-
-def _check_port(port: int) -> None:
-    if port in _SERVICES or (port < 1024 and port not in _LOW_PORTS):
-        raise Forbidden(f"Port {port} is not one that media or webhooks are served from.")
-
-
-def _may_touch(written: str) -> bool:
-    address = _inner(ip_address(written.partition("%")[0]))
-    return _is_public(address) or any(address in network for network in _networks())
-
-
-def _inner(address: Address) -> Address:
-    """The IPv4 address that an IPv6 one stands for, where it does."""
-    if isinstance(address, IPv4Address):
-        return address
-    if address.ipv4_mapped or address.sixtofour:
-        return address.ipv4_mapped or address.sixtofour or address
-    if address.teredo:
-        return address.teredo[1]
-    if any(address in network for network in (*_NAT64, _OLD_IN_NEW)) and int(address) > 1:
-        return IPv4Address(int(address) & 0xFFFFFFFF)
-    return address
-
-
-def _is_public(address: Address) -> bool:
-    if any(address in network for network in _NEVER_PUBLIC):
-        return False
-    special = address.is_multicast or address.is_reserved or address.is_unspecified or address.is_loopback
-    return address.is_global and not special and not address.is_link_local
-
-
-def _networks() -> list[Any]:
-    return [ip_network(entry, strict=False) for entry in settings.ALLOW_PRIVATE_URLS if _is_network(entry)]
-
-
-def _is_network(entry: str) -> bool:
-    """As in settings, which has refused what is neither."""
-    return "/" in entry or ":" in entry or entry.replace(".", "").isdigit()
-
-
-def _is_listed(host: str) -> bool:
-    """Whether the operator listed this very name: then its addresses are the operator's word."""
-    return host.lower() in {entry.lower() for entry in settings.ALLOW_PRIVATE_URLS if not _is_network(entry)}
 
 
 class _Allowance:
@@ -214,25 +131,15 @@ class _Timed(httpcore.NetworkStream):
         return self._inner.get_extra_info(info)
 
 
-class _Network(httpcore.NetworkBackend):
-    """Makes connections for a blocking client, to addresses that were looked at."""
+class _Network(Network):
+    """Makes connections for a blocking client, to addresses that were looked at, within an allowance."""
 
     def __init__(self, allowance: _Allowance) -> None:
         self._allowance = allowance
 
-    def connect_tcp(self, host: str, port: int, timeout: float | None = None, *args: Any, **options: Any) -> Any:
-        failure: Exception | None = None
-        for address in addresses_of(host, port):
-            allowed_s = self._allowance.step(timeout)
-            try:
-                connected = httpcore.SyncBackend().connect_tcp(address, port, allowed_s, *args, **options)
-                return _Timed(connected, self._allowance)
-            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
-                failure = error
-        raise failure or httpcore.ConnectError(host)
-
-    def connect_unix_socket(self, path: str, *args: Any, **options: Any) -> Any:
-        raise Forbidden("A path is no URL.")
+    def connect_to(self, address: str, port: int, timeout: float | None, *args: Any, **options: Any) -> Any:
+        allowed_s = self._allowance.step(timeout)
+        return _Timed(super().connect_to(address, port, allowed_s, *args, **options), self._allowance)
 
 
 class _AsyncNetwork(httpcore.AsyncNetworkBackend):

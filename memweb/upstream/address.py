@@ -28,6 +28,8 @@ class Gateway:
     built_in: bool = False
     user_id: int = 0
     """For whom, at the one built in."""
+    guarded: bool = False
+    """Chosen by somebody who does not own this machine: reached at addresses that `memweb.addresses` has looked at."""
 
     def within(self, session: str, offset_ms: int) -> Gateway:
         """This gateway, told that a connection goes on with `session` from so far into it.
@@ -78,10 +80,10 @@ class Gateway:
         return urlunsplit((_TO_HTTP.get(parts.scheme, "https"), parts.netloc, base + path, "", ""))
 
 
-def gateway_for(*, user_id: int, url: str = "", key: str = "") -> Gateway:
-    """The gateway of a user whose own choice, if any, is `url` and `key`."""
+def gateway_for(*, user_id: int, url: str = "", key: str = "", guarded: bool = True) -> Gateway:
+    """The gateway of a user whose own choice, if any, is `url` and `key`; not `guarded` where it is the owner's."""
     if url:
-        return Gateway(url.rstrip("/"), key)
+        return Gateway(url.rstrip("/"), key, guarded=guarded)
     if settings.GATEWAY_URL:
         return Gateway(settings.GATEWAY_URL, settings.GATEWAY_KEY)
     return Gateway(own_address(), internal_key(user_id), built_in=True, user_id=user_id)

@@ -13,6 +13,8 @@ UpstreamError(sentence)
 
 from __future__ import annotations
 
+from memweb import addresses
+
 
 class UpstreamError(Exception):
     """The gateway could not be used. Its text is a sentence for a person, with a next step."""
@@ -89,3 +91,10 @@ def for_refusal(status: int, message: str) -> UpstreamError:
             return Refused(f"The gateway refused this.{said or ' It does not say why.'}")
         case _:
             return Unreachable(f"The gateway has a fault of its own (status {status}). It is tried again by itself.")
+
+
+def for_forbidden(error: addresses.Forbidden) -> UpstreamError:
+    """The error for a gateway whose address may not be touched. A name that leads nowhere may lead there again."""
+    if isinstance(error, addresses.Unknown):
+        return Unreachable(f"{error} It is tried again by itself.")
+    return Refused(f"{error} Choose another gateway in the settings.")

@@ -13,8 +13,10 @@ from dataclasses import dataclass
 from typing import Any, BinaryIO, Self
 from urllib.parse import quote
 
+import httpcore
 import httpx
 
+from memweb import addresses
 from memweb.speech import envelope
 from memweb.upstream import errors
 from memweb.upstream.address import Gateway
@@ -64,7 +66,7 @@ class Client:
         self._gateway = gateway
         self._http = httpx.Client(
             timeout=httpx.Timeout(ANSWER_S, connect=CONNECT_S), trust_env=not gateway.built_in, follow_redirects=False,
-            headers={"Accept-Encoding": "identity"},
+            headers={"Accept-Encoding": "identity"}, transport=_Guarded() if gateway.guarded else None,
         )  # fmt: skip
 
     def __enter__(self) -> Self:
@@ -192,11 +194,22 @@ class Client:
                 body = _bounded(answer)
         except httpx.InvalidURL:
             raise errors.Refused(INVALID) from None
+        except addresses.Forbidden as error:
+            raise errors.for_forbidden(error) from None
         except httpx.ReadTimeout as error:
             raise errors.Unreachable("The gateway took too long to answer. Retry in a while.") from error
         except httpx.HTTPError as error:
             raise errors.Unreachable("The gateway does not answer. It is tried again by itself.") from error
         return answer.status_code, body
+
+
+class _Guarded(httpx.HTTPTransport):
+    """Connects to addresses that were looked at, and through no proxy: it would ask for the name once more."""
+
+    def __init__(self) -> None:
+        trust = httpx.create_ssl_context()
+        super().__init__(verify=trust)
+        self._pool = httpcore.ConnectionPool(ssl_context=trust, network_backend=addresses.Network())
 
 
 class _Counted:

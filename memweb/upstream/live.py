@@ -16,9 +16,9 @@ from websockets.client import ClientProtocol
 from websockets.exceptions import InvalidURI
 from websockets.http11 import Response
 from websockets.protocol import State
-from websockets.uri import parse_uri
+from websockets.uri import WebSocketURI, parse_uri
 
-from memweb import wire
+from memweb import addresses, wire
 from memweb.speech import meter
 from memweb.upstream import errors
 from memweb.upstream.address import Gateway
@@ -236,13 +236,31 @@ async def connect(gateway: Gateway, query: list[tuple[str, str]]) -> LiveConnect
     secure = ssl.create_default_context() if uri.secure else None
     try:
         async with asyncio.timeout(CONNECT_SECONDS):
-            _, connection = await loop.create_connection(factory, uri.host, uri.port, ssl=secure)
+            connection = await _reached(gateway, uri, factory, secure)
             try:
                 connection.begin(gateway.key)
                 await connection.ready
             except BaseException:  # whoever gives up waiting has nothing to close it by
                 connection.close()
                 raise
+    except addresses.Forbidden as error:
+        raise errors.for_forbidden(error) from None
     except (OSError, TimeoutError) as error:
         raise errors.Unreachable("The gateway does not answer. Recording goes on; words follow later.") from error
     return connection
+
+
+async def _reached(
+    gateway: Gateway, uri: WebSocketURI, factory: Callable[[], LiveConnection], secure: ssl.SSLContext | None
+) -> LiveConnection:
+    """A connection to the gateway's host; where it is guarded, to an address of it that was looked at."""
+    loop = asyncio.get_running_loop()
+    if not gateway.guarded:
+        return (await loop.create_connection(factory, uri.host, uri.port, ssl=secure))[1]
+    name, failure = uri.host if uri.secure else None, OSError(f"nothing at {uri.host}")
+    for address in await asyncio.to_thread(addresses.addresses_of, uri.host, uri.port):
+        try:
+            return (await loop.create_connection(factory, address, uri.port, ssl=secure, server_hostname=name))[1]
+        except OSError as error:
+            failure = error
+    raise failure

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from dataclasses import dataclass
 
+import httpcore
 from websockets.exceptions import InvalidHandshake, InvalidStatus, InvalidURI
 from websockets.sync.client import connect
+from websockets.uri import parse_uri
 
+from memweb import addresses
 from memweb.upstream.address import Gateway
 
 PATIENCE_S = 8.0
@@ -34,6 +38,7 @@ def try_gateway(gateway: Gateway) -> Trial:
     try:
         with connect(
             address,
+            sock=_socket_to(address) if gateway.guarded else None,
             additional_headers={"Authorization": gateway.key},
             open_timeout=PATIENCE_S,
             close_timeout=1.0,
@@ -43,6 +48,18 @@ def try_gateway(gateway: Gateway) -> Trial:
     except InvalidStatus as refusal:
         status = refusal.response.status_code
         return Trial(False, _REFUSALS.get(status, f"The gateway refused with status {status}. Try again later."))
-    except (OSError, InvalidHandshake, InvalidURI, TimeoutError):
+    except addresses.Forbidden as forbidden:
+        return Trial(False, str(forbidden))
+    except ValueError:  # it answers with a redirect, which leads away from what was looked at
+        return Trial(False, _REFUSALS[404])
+    except (OSError, InvalidHandshake, InvalidURI, TimeoutError, httpcore.ConnectError, httpcore.ConnectTimeout):
         return Trial(False, "Nothing answers at this address. Check it, and whether this machine is online.")
     return Trial(True, f"It works. Answered in {took_ms} ms, and the key is accepted.")
+
+
+def _socket_to(address: str) -> socket.socket:
+    """A socket to an address of this host that was looked at: it follows no redirect, and asks no proxy."""
+    uri = parse_uri(address)
+    connected: socket.socket = addresses.Network().connect_tcp(uri.host, uri.port, PATIENCE_S).get_extra_info("socket")
+    connected.settimeout(None)
+    return connected

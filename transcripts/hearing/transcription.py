@@ -15,13 +15,13 @@ from django.db import transaction
 from django.utils import timezone
 
 from memweb import stopping
-from memweb.accounts import services as accounts
+from memweb.accounts.gateways import gateway_in_use
 from memweb.speech import envelope
 from memweb.speech import transcript as speech
 from memweb.speech.dialects import batch
 from memweb.speech.text import line
 from memweb.upstream import errors as upstream
-from memweb.upstream.address import Gateway, gateway_for
+from memweb.upstream.address import Gateway
 from memweb.upstream.http import Client, TaskState
 from transcripts import jobs, queries, services
 from transcripts.editor import carrying
@@ -115,8 +115,7 @@ def at_gateway(
 
 def gateway_of(record: Record) -> Gateway:
     """The gateway its owner has chosen."""
-    own = accounts.gateway_of(record.owner)
-    return gateway_for(user_id=record.owner_id, url=own.url, key=own.key)
+    return gateway_in_use(record.owner)
 
 
 def _hand_over(lease: Lease, job: Job, recording: Recording, client: Client, gateway: Gateway) -> str:

@@ -16,6 +16,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from memweb.accounts import services
 from memweb.accounts.forms import GatewayForm, PasswordForm, PersonForm, PreferencesForm
+from memweb.accounts.gateways import gateway_chosen
 from memweb.accounts.models import User
 from memweb.upstream.address import gateway_for
 from memweb.upstream.trial import Trial, try_gateway
@@ -67,7 +68,7 @@ def gateway_trial(request: HttpRequest) -> HttpResponse:
     except ValidationError as error:
         trial = Trial(False, error.messages[0])
     else:
-        trial = try_gateway(gateway_for(user_id=_person(request).pk, url=typed.url, key=typed.key))
+        trial = try_gateway(gateway_chosen(_person(request), typed))
     if request.headers.get("HX-Request"):
         return render(request, "registration/_trial.html", {"trial": trial})
     (messages.success if trial.works else messages.warning)(request, trial.sentence)

@@ -10,6 +10,7 @@ LibraryError
 ├── Useless         trying again by itself would come to the same
 └── UploadError     a piece of a file that was not taken; `status` is what tus says for it
     ├── TooLarge        413: more than may be uploaded, or more than was announced
+    ├── TooMany         429: one person has begun more than may be unfinished
     ├── NoRoom          507: the disk would be full
     ├── WrongOffset     409: these bytes are not the next ones
     ├── Busy            423: another piece of this file is being written
@@ -59,6 +60,10 @@ class UploadError(LibraryError):
 
 class TooLarge(UploadError):
     status = 413
+
+
+class TooMany(UploadError):
+    status = 429
 
 
 class NoRoom(UploadError):

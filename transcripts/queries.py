@@ -183,10 +183,14 @@ class UploadQuerySet(QuerySet["Upload"]):
         """Those whose bytes may be here and wanted: they come in, or a record is made of them."""
         return self.filter(Q(status="receiving") | Q(record__isnull=False))
 
-    def to_come(self, since: datetime) -> int:
-        """Bytes that are announced and not here yet, of those that have moved since then."""
-        coming = self.filter(touched_at__gte=since, status="receiving")
-        return coming.aggregate(rest=Sum(F("size") - F("offset")))["rest"] or 0
+    def unfinished_of(self, owner_id: int) -> Self:
+        """What this person has announced and not sent to its end."""
+        return self.filter(owner_id=owner_id, status="receiving")
+
+    def to_come(self, since: datetime) -> dict[int, int]:
+        """By owner, bytes that are announced and not here yet, of those that have moved since then."""
+        coming = self.filter(touched_at__gte=since, status="receiving").order_by()
+        return dict(coming.values_list("owner_id").annotate(rest=Sum(F("size") - F("offset"))))
 
 
 class ShareQuerySet(QuerySet["Share"]):

@@ -25,7 +25,7 @@ from django.utils import timezone
 
 from memweb.speech.text import line, plain
 from transcripts import jobs, search
-from transcripts.errors import Busy, Damaged, NoRoom, TooLarge, WrongOffset
+from transcripts.errors import Busy, Damaged, NoRoom, TooLarge, TooMany, WrongOffset
 from transcripts.models import Job, Record, Upload
 
 PIECE = 256 * 1024
@@ -33,6 +33,12 @@ RESERVE = 512 * 2**20
 """Bytes of the disk that no upload may take: the database and live recordings need them."""
 COMING = timedelta(minutes=10)
 """An upload that has moved within so long is on its way: the room for the rest of it is spoken for."""
+SHARE = 0.75
+"""Of the room, what one person's announcements may keep from others: to announce costs nothing."""
+MOST_UNFINISHED = 500
+"""Of one person. The page sends three at a time, however many are dropped; what a closed tab left counts as well."""
+WAIT_S = 60
+"""After so long, who has announced too many may ask again."""
 WATCHED = "watched:"
 """Before the fingerprint of a file that a watched folder holds: its row says that it was taken."""
 ALGORITHMS = ("sha1", "sha256", "md5")
@@ -61,12 +67,18 @@ def largest() -> int:
 def begin(
     *, owner_id: int, name: str, size: int, fingerprint: str = "", options: Mapping[str, Any] | None = None
 ) -> Upload:
-    """Announce a file. Raises TooLarge, NoRoom."""
+    """Announce a file. Raises TooLarge, TooMany, NoRoom."""
     if size > largest():
         raise TooLarge(f"This file is larger than {settings.MAX_UPLOAD_MB / 1000:g} GB, the most one may be here.")
+    if Upload.objects.unfinished_of(owner_id).count() >= MOST_UNFINISHED:
+        raise TooMany(
+            f"{MOST_UNFINISHED} files of yours have begun and are not whole. "
+            "Let them go on, or remove some on the Upload page, then try again."
+        )
     folder = Path(settings.UPLOAD_DIR)
     folder.mkdir(parents=True, exist_ok=True)
-    if _free() < size + Upload.objects.to_come(timezone.now() - COMING):
+    room = _free()
+    if room < size + _spoken_for(owner_id, room):
         raise NoRoom(NO_ROOM)
     upload = Upload.objects.create(
         owner_id=owner_id,
@@ -78,6 +90,13 @@ def begin(
     )
     path_of(upload.pk).touch(mode=0o600)
     return upload
+
+
+def _spoken_for(owner_id: int, room: int) -> int:
+    """Bytes of the room that are on their way: all of this person's, and of each other's up to SHARE of the room."""
+    others_most = max(int(room * SHARE), 0)
+    coming = Upload.objects.to_come(timezone.now() - COMING)
+    return sum(rest if owner == owner_id else min(rest, others_most) for owner, rest in coming.items())
 
 
 def _free() -> int:

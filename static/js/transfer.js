@@ -107,7 +107,7 @@ export class Transfer extends EventTarget {
     const status = answer?.getStatus() ?? 0;
     if (status === 401 || status === 403) this.#give(SIGNED_OUT);
     else if (status >= 400 && status < 500 && ![404, 409, 410, 423, 429, 460].includes(status)) this.#give(answer.getBody());
-    else if (status === 507) this.#give(answer.getBody());
+    else if (status === 507 || (status === 429 && answer.getHeader('Tus-Resumable'))) this.#give(answer.getBody());
     else this.#away();
   }
 

@@ -40,6 +40,14 @@ PASTE = """(field) => {
 }"""
 
 
+BEGUN = """
+from django.utils import timezone
+from transcripts import uploads
+from transcripts.models import Upload
+about = {"owner": User.objects.get(username="owner"), "size": 9, "touched_at": timezone.now()}
+Upload.objects.bulk_create(Upload(name=f"{number}.wav", **about) for number in range(uploads.MOST_UNFINISHED))
+"""
+
 FORGET = """() => {
   localStorage.clear();
   document.querySelectorAll('#queue li').forEach((row) => row.remove());
@@ -165,6 +173,24 @@ def test_two_hundred_files_at_once_are_announced_sent_in_turn_and_all_reach_an_e
     )
     assert told.split() == [str(count), "0", "0"]
     assert set(hosted.assets) <= held, "the gateway still has recordings that are text by now"
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("ours", [True, False], ids=["memweb", "a proxy"])
+def test_too_many_that_are_not_whole_is_said_and_a_proxys_patience_is_tried_again(
+    ours: bool, server: RunningServer, tmp_path: Path
+) -> None:
+    if ours:
+        server.ask(BEGUN)
+    with browser(server, None) as driven:
+        if not ours:
+            driven.page.route(re.compile(r"/uploads/$"), lambda route: route.fulfill(status=429, body="<html>"))
+        driven.page.goto(server.url + "/upload/")
+        driven.page.wait_for_function("!!customElements.get('mem-upload')")
+        drop(driven, media_files.make(tmp_path / "one more.wav", media_files.tone(1)))
+        row = driven.page.locator("#queue > li").first
+        expect(row).to_contain_text("remove some on the Upload page" if ours else "continues by itself")
+    server.ask('from transcripts.models import Upload\nUpload.objects.filter(status="receiving").delete()')
 
 
 def resent(server: RunningServer, patches: list[tuple[str, int]]) -> dict[str, int]:

@@ -366,6 +366,35 @@ def test_room_that_others_have_been_promised_is_not_promised_again(
     assert create(as_alice, size=1000).status_code == 201
 
 
+def test_what_one_person_announces_leaves_room_for_others(
+    as_alice: Client, bob: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(uploads, "_free", lambda: 1000)
+    for number in range(10):  # and nothing of them is ever sent
+        uploads.begin(owner_id=bob.pk, name=f"{number}.wav", size=100)
+    assert create(as_alice, size=251).status_code == 507
+    assert create(as_alice, size=250).status_code == 201
+    with pytest.raises(NoRoom):  # their own are counted whole
+        uploads.begin(owner_id=bob.pk, name="one more.wav", size=1)
+
+
+def test_one_person_begins_so_many_and_others_are_not_kept_waiting(
+    as_alice: Client, bob: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert uploads.MOST_UNFINISHED > 200  # as many as may be dropped together, were they all begun at once
+    monkeypatch.setattr(uploads, "MOST_UNFINISHED", 2)
+    first, _ = create(as_alice), create(as_alice)
+    answer = create(as_alice)
+    assert (answer.status_code, answer["Retry-After"], answer["Tus-Resumable"]) == (429, "60", "1.0.0")
+    assert "remove some on the Upload page" in answer.content.decode()
+    stranger = Client()
+    stranger.force_login(bob)
+    assert create(stranger).status_code == 201
+    patch(as_alice, first["Location"], FILE, 0)
+    assert create(as_alice).status_code == 201
+    assert create(as_alice).status_code == 429
+
+
 def test_a_disk_that_fills_up_meanwhile_takes_no_more_until_there_is_room(
     as_alice: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:

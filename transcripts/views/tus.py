@@ -16,7 +16,7 @@ from django.urls import reverse
 from django.utils.http import http_date
 
 from transcripts import uploads
-from transcripts.errors import UploadError
+from transcripts.errors import TooMany, UploadError
 from transcripts.files import asked
 from transcripts.models import Upload
 from transcripts.uploads import ALGORITHMS, PIECE, Checksum
@@ -53,7 +53,8 @@ def speaks_tus(view: View) -> View:
         except Wrong as wrong:
             return _dressed(HttpResponse(str(wrong), status=wrong.status, content_type="text/plain"))
         except UploadError as error:
-            return _dressed(HttpResponse(str(error), status=error.status, content_type="text/plain"))
+            headers = {"Retry-After": str(uploads.WAIT_S)} if isinstance(error, TooMany) else {}
+            return _dressed(HttpResponse(str(error), status=error.status, headers=headers, content_type="text/plain"))
         except Upload.DoesNotExist:
             return _dressed(HttpResponse("There is no such upload.", status=404, content_type="text/plain"))
 

@@ -7,7 +7,10 @@ import logging
 import re
 import time
 import traceback
+from collections.abc import Iterator
 from typing import Any
+
+from django.db import Error
 
 _SECRETS = re.compile(
     r"(sk-mem-)[\w.:-]+"  # keys of the built-in gateway, the app's own included
@@ -16,11 +19,15 @@ _SECRETS = re.compile(
     re.IGNORECASE,
 )
 _QUERY = re.compile(r"(?<=[\w/])\?[^\s\"'<>]*=[^\s\"'<>]*")
+# What PostgreSQL adds to an error: the row it would not take, the statement it did not understand.
+_ROWS = re.compile(r"((?:^|\\n)[ |]*(?:DETAIL|CONTEXT|LINE \d+):).*", re.MULTILINE)
+_QUOTED = re.compile(r"(: |near )\".*")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
 def scrubbed(text: str) -> str:
-    """`text` without secrets and query strings, and with control characters spelled out."""
+    """`text` without secrets, rows and query strings, and with control characters spelled out."""
+    text = _ROWS.sub(r"\1 ***", text)
     text = _QUERY.sub("", _SECRETS.sub(lambda found: next(filter(None, found.groups())) + "***", text))
     return _CONTROL.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
@@ -33,7 +40,22 @@ def _fault(record: logging.LogRecord) -> str:
 def _trace(record: logging.LogRecord) -> str:
     if not record.exc_info or record.exc_info[0] is None:
         return ""
-    return scrubbed("".join(traceback.format_exception(*record.exc_info)))
+    trace = "".join(traceback.format_exception(*record.exc_info))
+    for told in sorted(_of_databases(record.exc_info[1]), key=len, reverse=True):
+        trace = trace.replace(told, _QUOTED.sub(r"\1***", told.partition("\n")[0]))
+    return scrubbed(trace)
+
+
+def _of_databases(error: BaseException | None) -> Iterator[str]:
+    """What databases, and their drivers, say in an error and in those that led to it. Past the first line it is rows,
+    in whatever language the database speaks.
+    """
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        if str(error) and (isinstance(error, Error) or hasattr(error, "sqlstate")):
+            yield str(error)
+        error = error.__cause__ or error.__context__
 
 
 class TextLines(logging.Formatter):

@@ -37,14 +37,14 @@ def uuid7() -> uuid.UUID:
     return uuid.UUID(bytes=stamp + bytes(tail))
 
 
-def frame(number: int, pcm: bytes | None = None, *, flags: int = 0, first: int | None = None) -> bytes:
+def frame(
+    number: int, pcm: bytes | None = None, *, flags: int = 0, first: int | None = None, wall: float = 1.0e12
+) -> bytes:
     """Frame `number` as the page builds it; with numbered sound unless given some."""
     pcm = numbered_pcm(number) if pcm is None else pcm
     samples = len(pcm) // 2
     peak = min(65535, max(abs(value) for (value,) in struct.iter_unpack("<h", pcm)) * 2)
-    header = frames.FrameHeader(
-        number, samples, flags, peak, float(number * SAMPLES if first is None else first), 1.0e12
-    )
+    header = frames.FrameHeader(number, samples, flags, peak, float(number * SAMPLES if first is None else first), wall)
     return frames.build(header, pcm)
 
 
@@ -59,6 +59,9 @@ class PageClient:
     language: str = "en"
     intent: str = "record"
     origin: str | None = None
+    started: float = 1_700_000_000_000
+    clock: float = 1.0e12
+    """What its device's clock said when its first frame began."""
     kept: dict[int, bytes] = field(default_factory=dict)
     made: int = 0
     acked: int = 0
@@ -102,7 +105,8 @@ class PageClient:
         """The page after a reload: the same session and the frames the browser kept, nothing else."""
         return PageClient(
             self.server, self.cookies, self.record_id, self.provider, self.language, self.intent, self.origin,
-            dict(self.kept), self.made, self.acked, digest=self.digest, finishing=self.finishing,
+            self.started, self.clock, dict(self.kept), self.made, self.acked, digest=self.digest,
+            finishing=self.finishing,
         )  # fmt: skip
 
     # --- recording ------------------------------------------------------------------------------------
@@ -111,9 +115,13 @@ class PageClient:
         """One frame from the microphone."""
         pcm = numbered_pcm(self.made) if pcm is None else pcm
         self.digest.update(pcm)
-        self.kept[self.made] = frame(self.made, pcm)
+        self.kept[self.made] = frame(self.made, pcm, wall=self.wall(self.made))
         self.made += 1
         self._more.set()
+
+    def wall(self, number: int) -> float:
+        """This device's clock in frame `number`."""
+        return self.clock + 100 * number
 
     async def record(self, count: int, *, interval: float = 0.02) -> None:
         """Make `count` frames, one each `interval` seconds (a microphone makes one each 0.1)."""
@@ -206,7 +214,7 @@ class PageClient:
         if greeting["t"] == "resume":
             opening = {
                 "t": "open", "provider": self.provider, "language": self.language, "title": "",
-                "started": 1_700_000_000_000, "rate": 48000, "rev": self.revision, "intent": self.intent,
+                "started": self.started, "rate": 48000, "rev": self.revision, "intent": self.intent,
             }  # fmt: skip
             await socket.send(json.dumps(opening))
             self._socket = socket

@@ -135,7 +135,7 @@ async def _attend(record_id: UUID, user_id: int, page: Page) -> Dictation | None
         page.say(AWAY)
         page.close(RESTARTING)
         return None
-    dictation.admit(page)
+    await dictation.admit(page)
     return dictation
 
 
@@ -160,6 +160,8 @@ async def _take(frame: bytes, page: Page, dictation: Dictation) -> None:
             page.ignored += 1
             return
         await dictation.reopen()
+        if dictation.page is not page:  # another page came meanwhile
+            return
     try:
         dictation.hear(frame, page)
     except frames.BadFrame:

@@ -10,7 +10,7 @@ import asyncio
 import logging
 import random
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from django.utils import timezone
@@ -36,6 +36,9 @@ FLUSH_SECONDS = 0.5
 DISK = "This server's disk takes no more. Your browser keeps the recording; free some space and it goes on by itself."
 DELETED = "This dictation was deleted from the library. Start a new one."
 OVER = ("finishing", "ready", "failed")
+MOST_WALLS = 1000  # frames: more are not on their way while a page waits for an ack
+LONGEST_MS = 2**31 - 1  # what a database keeps of a place in a recording
+OLDEST = datetime(2020, 1, 1, tzinfo=UTC)  # no page was opened before
 
 
 class Dictation:
@@ -47,6 +50,7 @@ class Dictation:
         self.spool, self._spooler = spool, spooler
         spool.changed = self._on_disk
         self.page: Page | None = None
+        self._arriving: Page | None = None
         self.ended = asyncio.Event()
         self.left_at = time.monotonic()
         self.finals = Finals(self, revision=0 if known.status == "new" else int(time.time()))
@@ -61,19 +65,35 @@ class Dictation:
 
     # --- pages come and go ------------------------------------------------------------------------------
 
-    def admit(self, page: Page) -> None:
-        """This page speaks for the dictation from now on; one that did before is told and closed."""
-        if self.page is not None:
-            self.page.say(frames.error(code="taken_over", message="This dictation goes on in another tab.", fatal=True))
-            self.page.close(TAKEN_OVER)
-        self.page = page
+    async def admit(self, page: Page) -> None:
+        """This page speaks for the dictation from now on; one that did before is told what is safe, and closed.
+
+        Greeted with less than came, two pages would give the same numbers to what each of them said.
+        """
+        former, self.page = self.page, None
+        self._arriving, self.left_at = page, time.monotonic()
+        self._spooler.hurry()
+        await self.spool.settled()
+        if former is not None:
+            former.say(self._ack())
+            self._send_away(former)
+        if self._arriving is not page:  # a third came meanwhile
+            self._send_away(page)
+            return
+        self.page, self._arriving = page, None
         self._told = None
         self._greet(page)
+
+    @staticmethod
+    def _send_away(page: Page) -> None:
+        page.say(frames.error(code="taken_over", message="This dictation goes on in another tab.", fatal=True))
+        page.close(TAKEN_OVER)
 
     def _greet(self, page: Page) -> None:
         state = self._session.view().state if self._session else "idle"
         status = "live" if self.status == "live" and not self._ending else self.status
-        page.say(frames.resume(next=self.spool.durable, revision=self.finals.revision, state=state, status=status))
+        next, wall = self.spool.durable, self.spool.wall_ms
+        page.say(frames.resume(next=next, revision=self.finals.revision, state=state, status=status, wall=wall))
 
     def lost(self, page: Page) -> None:
         """That socket is gone."""
@@ -138,7 +158,11 @@ class Dictation:
                 self._finish_at = next
                 self._finish_when_safe()
             case frames.Mark(at_ms) if self.status != "new":
-                await writer.submit(services.add_mark, record_id=self.record_id, at_ms=max(0, at_ms))
+                within = min(max(0, at_ms), LONGEST_MS)
+                await writer.submit(services.add_mark, record_id=self.record_id, at_ms=within)
+                page.say(frames.marked(at_ms=at_ms))
+            case frames.Whose(first):
+                page.say(frames.walls(first=first, walls=self.spool.walls(first, MOST_WALLS)))
             case frames.Title(title) if self.status != "new":
                 await writer.submit(services.rename, record_id=self.record_id, title=title, user_id=self.owner_id)
             case frames.Undo():
@@ -166,7 +190,7 @@ class Dictation:
 
     async def _begin(self, message: frames.Open) -> None:
         """The first page with this id: make the record."""
-        began = datetime.fromtimestamp(message.started_ms / 1000, UTC) if message.started_ms > 0 else timezone.now()
+        began = _moment(message.started_ms)
         await self._listen(message.provider, message.language)
         assert self._relay is not None
         await writer.submit(
@@ -258,7 +282,7 @@ class Dictation:
         """All that was heard is said and saved."""
         await self._spooler.flush()
         duration_ms = self.spool.safe_samples // frames.SAMPLES_PER_MS
-        await read(keep_count, self.record_id, self.spool.durable)
+        await read(keep_count, self.record_id, self.spool.durable, self.spool.wall_ms)
         unheard = "" if complete or self._session is None else services.unheard(self._session.note)
         await writer.submit(services.finish, record_id=self.record_id, duration_ms=duration_ms, unheard=unheard)
         self._farewell()
@@ -407,3 +431,12 @@ class Dictation:
         self._tasks.discard(task)
         if not task.cancelled() and task.exception() is not None:
             logger.error("work of dictation %s failed", self.record_id, exc_info=task.exception())
+
+
+def _moment(told_ms: int) -> datetime:
+    """When a page says that it began; now, where its clock cannot be right."""
+    now = timezone.now()
+    latest = now + timedelta(days=1)  # a clock may go wrong by hours and its zone
+    if not OLDEST.timestamp() <= told_ms / 1000 <= latest.timestamp():
+        return now
+    return datetime.fromtimestamp(told_ms / 1000, UTC)

@@ -14,25 +14,26 @@ from memweb.dictation.recording import Spool, spool_path, sync_folder
 from memweb.speech import frames
 
 
-def keep_count(record_id: UUID, count: int) -> None:
-    """Remember how many frames a recording has: its sealed file knows samples only."""
+def keep_count(record_id: UUID, count: int, wall_ms: float | None = None) -> None:
+    """Remember how many frames a recording has, and the clock of the last: its sealed file knows samples only."""
     path = _count_path(record_id)
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_suffix(".part")
     with part.open("w") as file:
-        file.write(str(count))
+        file.write(str(count) if wall_ms is None else f"{count} {wall_ms!r}")
         file.flush()
         os.fsync(file.fileno())
     part.replace(path)
     sync_folder(path.parent)
 
 
-def kept_count(record_id: UUID) -> int | None:
-    """How many frames the recording had when it was finished; None where that is not known."""
+def kept_count(record_id: UUID) -> tuple[int | None, float | None]:
+    """How many frames the recording had when it was finished, and the clock of the last; None what is not known."""
     try:
-        return int(_count_path(record_id).read_text())
+        count, *wall = _count_path(record_id).read_text().split()
+        return int(count), float(wall[0]) if wall else None
     except (FileNotFoundError, ValueError):
-        return None
+        return None, None
 
 
 def open_spool(record_id: UUID) -> Spool:
@@ -40,11 +41,11 @@ def open_spool(record_id: UUID) -> Spool:
     path = spool_path(record_id)
     sealed = Path(settings.AUDIO_DIR) / f"{record_id}.flac"
     if not path.exists() and sealed.exists():
-        _rebuild(path, sealed, kept_count(record_id))
+        _rebuild(path, sealed, *kept_count(record_id))
     return Spool.open(path)
 
 
-def _rebuild(path: Path, sealed: Path, count: int | None) -> None:
+def _rebuild(path: Path, sealed: Path, count: int | None, wall_ms: float | None) -> None:
     pcm = _decode(sealed)
     samples = len(pcm) // 2
     if not samples:
@@ -56,7 +57,8 @@ def _rebuild(path: Path, sealed: Path, count: int | None) -> None:
         for number in range(count):
             # The true bounds are gone and do not matter: the page has let go of all these frames.
             start, end = samples * number // count, samples * (number + 1) // count
-            header = frames.FrameHeader(number, end - start, first_sample=float(start))
+            clock = wall_ms or 0.0 if number == count - 1 else 0.0
+            header = frames.FrameHeader(number, end - start, first_sample=float(start), wall_ms=clock)
             file.write(frames.build(header, pcm[2 * start : 2 * end]))
         file.flush()
         os.fsync(file.fileno())

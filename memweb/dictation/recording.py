@@ -79,6 +79,8 @@ class Spool:
     durable: int = 0
     """All frames before this number are on disk."""
     safe_samples: int = 0
+    wall_ms: float | None = None
+    """The page's clock at the last durable frame, where it is known: it tells whose frame that is."""
     size: int = 0
     """Bytes known to be on disk."""
     trouble: OSError | None = None
@@ -121,6 +123,12 @@ class Spool:
     def is_full(self) -> bool:
         """Whether so much waits for the disk that no more should be read from the page."""
         return self.waiting_bytes > MOST_WAITING
+
+    async def settled(self) -> None:
+        """Return when nothing waits for the disk: what came is durable, or was refused."""
+        while self.next > self.durable:
+            self.relieved.clear()
+            await self.relieved.wait()
 
     # --- reading for a replay -------------------------------------------------------------------------
 
@@ -169,6 +177,19 @@ class Spool:
             break
         self._cursor = (sample, offset)
         return b"".join(pieces)
+
+    def walls(self, first: int, most: int) -> list[float | None]:
+        """The page's clocks at the durable frames from number `first` on, where they are known. Raises OSError."""
+        if not 0 <= first < self.durable or not self._index:
+            return []  # or a recording that is sealed
+        number, offset = first - first % INDEX_EVERY, self._index[first // INDEX_EVERY][1]
+        found: list[float | None] = []
+        while offset < self.size and len(found) < most:
+            header = frames.parse_header(os.pread(self._descriptor(), frames.HEADER_SIZE, offset))
+            if number >= first:
+                found.append(header.known_wall_ms)
+            number, offset = number + 1, offset + header.size
+        return found
 
     def _before(self, start: int) -> tuple[int, int]:
         at = bisect_right(self._index, (start, 1 << 62)) - 1
@@ -233,6 +254,7 @@ class Spool:
             self.safe_samples += (len(message) - frames.HEADER_SIZE) // 2
             self.size += len(message)
             self.waiting_bytes -= len(message)
+        self.wall_ms = frames.parse_header(waiting[-1]).known_wall_ms
         recent = self._recent
         while recent and recent[0].number < self.durable and recent[0].first < self.samples - KEPT_SAMPLES:
             recent.popleft()
@@ -297,6 +319,7 @@ class Spool:
             self.durable += 1
             self.safe_samples += frame.header.samples
             self.size += frame.header.size
+            self.wall_ms = frame.header.known_wall_ms
         self.next, self.samples = self.durable, self.safe_samples
         return True
 
@@ -335,11 +358,15 @@ class Spooler:
         if self._timer is None and not self._busy:
             self._schedule()
 
-    async def flush(self) -> None:
-        """Return when everything that waits now was written, or could not be."""
+    def hurry(self) -> None:
+        """Write what waits without waiting for more."""
         if self._timer is not None:
             self._timer.cancel()
             self._begin()
+
+    async def flush(self) -> None:
+        """Return when everything that waits now was written, or could not be."""
+        self.hurry()
         await self._idle.wait()
 
     async def close(self) -> None:

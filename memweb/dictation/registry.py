@@ -88,9 +88,9 @@ def _spool_of(record_id: UUID, known: Known) -> Spool:
     """A recording that was sealed is not unsealed before new sound comes: its count is enough to greet a page."""
     path = spool_path(record_id)
     if known.is_over and not path.exists():
-        count = kept_count(record_id)
+        count, wall_ms = kept_count(record_id)
         if count is not None:
-            return Spool(path, next=count, durable=count)
+            return Spool(path, next=count, durable=count, wall_ms=wall_ms)
     return open_spool(record_id)
 
 

@@ -18,6 +18,7 @@ A spool file is these frames, one after the other, exactly as they came.
 from __future__ import annotations
 
 import json
+import math
 import re
 import struct
 from dataclasses import dataclass
@@ -64,6 +65,11 @@ class FrameHeader(NamedTuple):
     @property
     def is_last_of_stretch(self) -> bool:
         return bool(self.flags & LAST_OF_STRETCH)
+
+    @property
+    def known_wall_ms(self) -> float | None:
+        """`wall_ms`; None where no clock said it, as in a spool that was made again."""
+        return self.wall_ms if math.isfinite(self.wall_ms) and self.wall_ms > 0 else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,11 +199,18 @@ class Finish:
 
 
 @dataclass(frozen=True, slots=True)
+class Whose:
+    """The page holds frames from `first` on, and asks which of them are here."""
+
+    first: int
+
+
+@dataclass(frozen=True, slots=True)
 class Ping:
     pass
 
 
-Up = Open | Pause | Continue | Mark | Undo | Redo | Title | Language | Finish | Ping
+Up = Open | Pause | Continue | Mark | Undo | Redo | Title | Language | Finish | Whose | Ping
 
 _BARE: dict[str, Up] = {
     "pause": Pause(),
@@ -237,6 +250,8 @@ def _with_fields(kind: str, data: dict[str, Any]) -> Up:
         return Language(_text(data, "language", 16))
     if kind == "finish":
         return Finish(_number(data, "next"))
+    if kind == "whose":
+        return Whose(_number(data, "from"))
     raise BadMessage("unknown kind")
 
 
@@ -271,14 +286,28 @@ def _number(data: dict[str, Any], name: str, default: int | None = None) -> int:
 # --- server to page -------------------------------------------------------------------------------
 
 
-def resume(*, next: int, revision: int, state: str, status: str) -> str:
-    """Send frames from `next` on; all before it are durable. First message of each connection, and after a hole."""
-    return _dump({"t": "resume", "next": next, "rev": revision, "state": state, "status": status})
+def resume(*, next: int, revision: int, state: str, status: str, wall: float | None = None) -> str:
+    """Send frames from `next` on; all before it are durable. First message of each connection, and after a hole.
+
+    `wall` is the wall clock in the header of frame `next - 1`, None where it is not known: by it a page tells its own
+    frames from those of another device.
+    """
+    return _dump({"t": "resume", "next": next, "rev": revision, "state": state, "status": status, "wall": wall})
 
 
 def ack(*, next: int, safe_ms: int) -> str:
     """All frames before `next` are durable."""
     return f'{{"t":"ack","next":{next},"safe_ms":{safe_ms}}}'
+
+
+def walls(*, first: int, walls: list[float | None]) -> str:
+    """The wall clocks of the durable frames from `first` on, as many as are told: `resume` says what they are for."""
+    return _dump({"t": "walls", "from": first, "walls": walls})
+
+
+def marked(*, at_ms: int) -> str:
+    """The marker that a `mark` of the page asked for is in the library."""
+    return _dump({"t": "marked", "at_ms": at_ms})
 
 
 def state(

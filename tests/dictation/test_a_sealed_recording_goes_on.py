@@ -45,6 +45,7 @@ async def test_a_sealed_dictation_goes_on_and_takes_what_came_late(tmp_path: Pat
         again = page.reloaded()
         async with again:
             await again.ended()
+        assert again.last("resume")["wall"] == page.wall(11)  # type: ignore[index]
         assert record_of(server, page.record_id)["status"] == "ready"
 
         later = page.reloaded()

@@ -170,6 +170,21 @@ async def test_broken_frames_change_nothing(heard_server: RunningServer, owner: 
     assert_whole(heard_server, page)
 
 
+@pytest.mark.parametrize("number", [1 - 2**53, -62_135_596_800_001, -1, 0.5, 2**31, 253_402_300_800_000, 2**53 - 1])
+async def test_no_number_ends_a_line(heard_server: RunningServer, owner: dict[str, str], number: float) -> None:
+    async with PageClient(heard_server, owner, started=number) as page:
+        await page.record(2)
+        await page.until(lambda: page.acked == 2, "two acks")
+        await page.say(t="open", started=number, rate=number, rev=number)
+        await page.say(t="mark", at_ms=number)
+        await page.until(lambda: page.last("marked") == {"t": "marked", "at_ms": int(number)}, "the marker")
+        await page.say(t="whose", **{"from": number})
+        await page.say(t="finish", next=number)
+        await page.ended()
+        assert page.connections == 1
+    assert_whole(heard_server, page)
+
+
 async def test_a_page_that_sends_only_rubbish_is_sent_away(heard_server: RunningServer, owner: dict[str, str]) -> None:
     async with PageClient(heard_server, owner) as page:
         await page.until(lambda: page.connections == 1, "a connection")

@@ -59,6 +59,30 @@ async def test_any_stretch_is_read_back_exactly(tmp_path: Path) -> None:
     spool.close()
 
 
+async def test_the_clocks_of_its_frames_are_told_also_once_it_was_opened_again(tmp_path: Path) -> None:
+    spool, spooler = Spool(tmp_path / "a.mwspool"), Spooler()
+    assert (spool.wall_ms, spool.walls(0, 9)) == (None, [])
+    walls = [1.0e12 + 100 * number for number in range(150)]
+    for number, wall in enumerate(walls):
+        spool.take(frame(number, sound(number, 700 if number % 7 else 1600), wall=wall), 0.0)
+    spooler.add(spool)
+    await spooler.close()
+    for _ in range(2):
+        assert spool.wall_ms == walls[-1]
+        for first in (0, 1, 63, 64, 65, 149):
+            assert spool.walls(first, 1000) == walls[first:]
+        assert spool.walls(3, 5) == walls[3:8]
+        assert spool.walls(150, 9) == spool.walls(-1, 9) == []
+        spool.close()
+        spool = Spool.open(tmp_path / "a.mwspool")
+    spool.take(frame(150, wall=float("nan")), 0.0)
+    spooler = Spooler()
+    spooler.add(spool)
+    await spooler.close()
+    assert spool.wall_ms is None
+    spool.close()
+
+
 async def test_only_recent_sound_stays_in_memory(tmp_path: Path) -> None:
     spool, _ = await filled(tmp_path / "a.mwspool", 600)
     assert sum(len(recent.frame) for recent in spool._recent) < 3 * 32000

@@ -91,6 +91,7 @@ def test_a_frame_has_as_many_samples_as_it_says() -> None:
         ('{"t":"title","title":"a\\u0000b\\ud800"}', frames.Title("a\ufffdb\ufffd")),
         ('{"t":"language","language":"de"}', frames.Language("de")),
         ('{"t":"finish","next":3}', frames.Finish(3)),
+        ('{"t":"whose","from":3}', frames.Whose(3)),
         ('{"t":"open"}', frames.Open()),
         (
             '{"t":"open","provider":"elevenlabs","language":"","title":"x","started":5,"rate":48000,"rev":2,"intent":"upload"}',
@@ -112,6 +113,11 @@ def test_what_is_no_message_is_refused(text: str) -> None:
         frames.parse_message(text)
 
 
+@pytest.mark.parametrize("wall", [0.0, -1.0, float("nan"), float("inf")])
+def test_a_clock_that_says_nothing_is_not_known(wall: float) -> None:
+    assert frames.FrameHeader(0, 1, wall_ms=wall).known_wall_ms is None
+
+
 @given(st.text())
 def test_no_text_raises_anything_else(text: str) -> None:
     for candidate in (text, json.dumps({"t": text}), json.dumps({"t": "title", "title": text})):
@@ -123,7 +129,10 @@ def test_no_text_raises_anything_else(text: str) -> None:
 
 def test_messages_to_the_page_have_the_agreed_shape() -> None:
     told = [
-        frames.resume(next=3, revision=4, state="idle", status="new"),
+        frames.resume(next=3, revision=4, state="idle", status="new", wall=1.5e12),
+        frames.resume(next=0, revision=0, state="idle", status="new"),
+        frames.walls(first=3, walls=[1.5e12, None]),
+        frames.marked(at_ms=5),
         frames.ack(next=3, safe_ms=300),
         frames.state(state="listening", transcribed_ms=1, lag_ms=2, cost="0.0042", engine="e", note=""),
         frames.partial(text="<b>", start_ms=5),
@@ -133,7 +142,10 @@ def test_messages_to_the_page_have_the_agreed_shape() -> None:
         frames.pong(),
     ]
     assert [json.loads(text) for text in told] == [
-        {"t": "resume", "next": 3, "rev": 4, "state": "idle", "status": "new"},
+        {"t": "resume", "next": 3, "rev": 4, "state": "idle", "status": "new", "wall": 1.5e12},
+        {"t": "resume", "next": 0, "rev": 0, "state": "idle", "status": "new", "wall": None},
+        {"t": "walls", "from": 3, "walls": [1.5e12, None]},
+        {"t": "marked", "at_ms": 5},
         {"t": "ack", "next": 3, "safe_ms": 300},
         {
             "t": "state",

@@ -14,6 +14,7 @@ from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
+from django.utils.crypto import salted_hmac
 from django.views.decorators.cache import never_cache
 from django.views.decorators.clickjacking import xframe_options_exempt
 from django.views.decorators.http import require_GET, require_POST
@@ -46,6 +47,7 @@ def page(request: HttpRequest) -> HttpResponse:
     mine = Record.objects.visible_to(user)
     gateway = gateway_of_user(user.pk)
     context = {
+        "person": salted_hmac("memweb.dictation.person", str(user.pk)).hexdigest()[:16],
         "record": _wanted(request),
         "unfinished": mine.unfinished().filter(source=Record.Source.DICTATION),
         "recent": mine.settled().newest_first()[:RECENT],

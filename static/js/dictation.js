@@ -2,7 +2,7 @@
 
 import { Choices } from './choices.js';
 import { keepAwake, saveAs } from './device.js';
-import { SAMPLES_PER_MS } from './frames.js';
+import { framesOf, SAMPLES_PER_MS, wavOf } from './frames.js';
 import { listMicrophones } from './microphone.js';
 import { Recorder } from './recorder.js';
 import { Recovery } from './recovery.js';
@@ -19,13 +19,16 @@ class Page {
   constructor(element, store) {
     this.choices = new Choices(element.dataset);
     this.view = new View((action) => this.act(action));
-    this.recovery = new Recovery(store, {
-      recovered: (ms, url) => this.#recovered(ms, url),
+    this.store = store;
+    this.recovery = new Recovery(store, element.dataset.person, {
+      recovered: (ms, url, parted) => this.#recovered(ms, url, parted),
+      stuck: (sid, ms) => this.#stuck(sid, ms),
     });
     this.unfinished = new Unfinished(element, { recovery: this.recovery, store });
     this.recorder = new Recorder({
       store,
       worklet: element.dataset.worklet,
+      person: element.dataset.person,
       sid: element.dataset.session,
       samples: Number(element.dataset.duration) * SAMPLES_PER_MS,
       choices: () => this.choices.all,
@@ -34,6 +37,7 @@ class Page {
         change: () => this.#show(),
         level: (peak) => this.view.level(peak),
         message: (message) => this.#said(message),
+        parted: (title) => this.#parted(title),
         ended: (url) => location.assign(url),
       },
     });
@@ -53,9 +57,23 @@ class Page {
     else if (message.t === 'html') this.view.html(message.html);
   }
 
-  #recovered(ms, url) {
-    this.view.notice(`Recovered ${span(ms)}.`, url);
+  #recovered(ms, url, parted) {
+    const own = 'Another device went on with that dictation: this is a recording of its own.';
+    this.view.notice(parted ? `Recovered ${span(ms)}. ${own}` : `Recovered ${span(ms)}.`, url);
     this.unfinished.recovered();
+  }
+
+  #parted(title) {
+    $('title').value = title;
+    this.view.notice('Another device went on with this dictation. What you say here is a recording of its own.');
+  }
+
+  /** What nobody will take is the person's to keep or to let go. */
+  #stuck(sid, ms) {
+    this.view.stuck(`${span(ms)} kept here cannot be handed over.`, {
+      download: async () => saveAs(wavOf(await framesOf(this.store, sid)), 'recording.wav'),
+      discard: () => this.store.forget(sid),
+    });
   }
 
   /** Do what a button, a key or a note asks for. */

@@ -20,9 +20,23 @@ export function readHeader(frame) {
   };
 }
 
+/** Give a frame another number and place, in itself: it became part of another recording. @param {ArrayBuffer | Uint8Array} frame */
+export function renumber(frame, { seq, first }) {
+  const view = frame instanceof ArrayBuffer ? new DataView(frame) : new DataView(frame.buffer, frame.byteOffset);
+  view.setUint32(4, view.getUint32(4, true) - seq, true);
+  view.setFloat64(16, view.getFloat64(16, true) - first, true);
+}
+
 /** The bytes of a frame that count: a pooled buffer may be longer than what it holds. */
 export function bytesOf(buffer) {
   return new Uint8Array(buffer, 0, HEADER_BYTES + 2 * readHeader(buffer).samples);
+}
+
+/** Every frame the browser keeps of a session, in order. @returns {Promise<Uint8Array[]>} */
+export async function framesOf(store, sid) {
+  const frames = [];
+  for await (const frame of store.all(sid, (one) => readHeader(one).seq)) frames.push(frame);
+  return frames;
 }
 
 /** A WAV file of these frames, in their order. @param {Uint8Array[]} frames @returns {Blob} */

@@ -3,6 +3,7 @@
 /** The clock of the page, as uplink.js wants it. */
 export const clock = {
   now: () => performance.now(),
+  wall: () => Date.now(),
   random: Math.random,
   after(ms, call) {
     const id = setTimeout(call, ms);

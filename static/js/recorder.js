@@ -13,9 +13,14 @@ import { FRAMES_PER_MINUTE, roomFor, uuid7 } from './words.js';
 const SIGNED_OUT = {
   code: 'signed_out',
   message: 'You are signed out. Recording goes on and is kept on this device.',
+  unkept: 'You are signed out. Recording goes on, held by this page alone: please leave it open.',
   action: 'sign-in',
 };
-const UNSENT = { code: 'unsent', message: 'Half an hour waits unsent on this device. It is kept. Please look after the line.' };
+const UNSENT = {
+  code: 'unsent',
+  message: 'Half an hour waits unsent on this device. It is kept. Please look after the line.',
+  unkept: 'Half an hour waits unsent in this page alone. Please leave it open and look after the line.',
+};
 const MUTED = { code: 'muted', message: 'The system has muted the microphone.' };
 /** Below this a frame is silence: about -46 dB. */
 const QUIET_PEAK = 0.005;
@@ -45,12 +50,13 @@ export class Recorder {
   /**
    * @param {object} parts
    * @param {() => object} parts.choices device, language, provider and sound of the moment
+   * @param {string} parts.person whose sessions these are, as the page was told
    * @param {string} parts.sid of a session that goes on; empty for a new one
    * @param {number} parts.samples that a session that goes on has, as far as the page was told
    * @param {(sid: string) => Promise<void>} parts.settled resolves once nothing else hands that session over
    */
-  constructor({ store, worklet, choices, sid, samples, settled, on }) {
-    Object.assign(this, { store, choices, sid, samples, settled, on });
+  constructor({ store, worklet, choices, person, sid, samples, settled, on }) {
+    Object.assign(this, { store, choices, person, sid, samples, settled, on });
     this.facts = nothingYet();
     this.title = '';
     this.#microphone = new Microphone(worklet, {
@@ -107,8 +113,8 @@ export class Recorder {
   }
 
   #begin() {
-    const { made, samples } = this.session;
-    this.#microphone.begin(made, samples);
+    const { seq, first } = this.#uplink.place;
+    this.#microphone.begin(seq, first);
     this.#change({ phase: 'recording', problem: null, device: this.#microphone.label, quietFrames: 0 });
   }
 
@@ -143,7 +149,7 @@ export class Recorder {
     const { language, provider } = this.choices();
     const fresh = { sid: this.sid, started: Date.now(), made: 0, samples: this.samples };
     const { rate } = this.#microphone;
-    this.#connect({ ...fresh, ...known, title: this.title, language, provider, rate, finishing: false });
+    this.#connect({ ...fresh, ...known, person: this.person, title: this.title, language, provider, rate, finishing: false });
   }
 
   /** Let go of a session that did not open. */
@@ -154,9 +160,9 @@ export class Recorder {
   }
 
   #connect(session) {
-    const { store, sid } = this;
+    const { store } = this;
     const on = (kind, data) => this.#hear(kind, data);
-    this.#uplink = new Uplink(session, { store, clock, on, connect: () => socketOf(sid) });
+    this.#uplink = new Uplink(session, { store, clock, on, connect: socketOf });
     this.#uplink.start();
   }
 
@@ -232,7 +238,7 @@ export class Recorder {
   mark() {
     if (!this.#uplink || this.isOpening) return -1;
     const at = Math.round(this.facts.capturedMs);
-    this.#uplink.say({ t: 'mark', at_ms: at });
+    this.#uplink.mark(at);
     return at;
   }
 
@@ -261,18 +267,16 @@ export class Recorder {
 
   /** What is not on the server yet, as a WAV file. @returns {Promise<Blob>} */
   async unsentAudio() {
-    const frames = [];
-    for await (const frame of this.store.all(this.sid, (f) => readHeader(f).seq)) frames.push(frame);
-    return wavOf(frames);
+    return wavOf((await this.#uplink?.unsent()) ?? []);
   }
 
   #frame(buffer) {
+    this.#uplink.frame(buffer); // which may give it another place
     const { samples, first, peak } = readHeader(buffer);
     const { facts } = this;
     facts.capturedMs = (first + samples) / SAMPLES_PER_MS;
     facts.quietFrames = peak < QUIET_PEAK ? facts.quietFrames + 1 : 0;
     facts.heard ||= peak >= QUIET_PEAK;
-    this.#uplink.frame(buffer);
     this.on.level(peak);
     this.#guardRoom();
     this.on.change();
@@ -282,8 +286,13 @@ export class Recorder {
     const { unsent } = this.facts;
     const looks = unsent > 0 && unsent % FRAMES_PER_MINUTE === 0;
     const room = roomFor(unsent, looks ? await navigator.storage?.estimate?.() : {});
-    if (room === 'warn') this.#change({ trouble: UNSENT });
+    if (room === 'warn') this.#change({ trouble: this.#keptOr(UNSENT) });
     else if (room && this.facts.phase === 'recording') await this.#standDown({ code: room });
+  }
+
+  /** Say that sound is kept only where it is. */
+  #keptOr({ code, message, unkept, action }) {
+    return { code, message: this.facts.keeps ? message : unkept, action };
   }
 
   /** Stop listening; the session stays, and what was said with it. */
@@ -317,12 +326,24 @@ export class Recorder {
       hole: () => this.#standDown({ code: 'hole' }),
       refused: () => this.#refused(data.code),
       drained: () => {},
+      parted: () => this.#parted(),
     };
     hear[kind]();
   }
 
+  /** Another device went on with the session: what is said here goes on as one of its own. */
+  async #parted() {
+    const { sid, samples, title } = this.session;
+    const release = this.#release;
+    Object.assign(this, { sid, title });
+    this.#change({ capturedMs: samples / SAMPLES_PER_MS, safeMs: 0, transcribedMs: 0 });
+    this.on.parted(title);
+    this.#release = await holdSession(sid);
+    release?.();
+  }
+
   #lined(up) {
-    const trouble = up && this.facts.trouble === SIGNED_OUT ? null : this.facts.trouble;
+    const trouble = up && this.facts.trouble?.code === SIGNED_OUT.code ? null : this.facts.trouble;
     this.#change({ line: up, everUp: this.facts.everUp || up, server: '', trouble });
   }
 
@@ -330,7 +351,7 @@ export class Recorder {
     const problem = { code: REFUSALS[code] };
     if (this.#greeting) return this.#greeting.reject(Object.assign(new Error(problem.code), { problem }));
     // Signed out, the words go on being kept here; a session that is elsewhere must not go on here too.
-    if (problem.code === 'signed_out' && this.isActive) return this.#change({ trouble: SIGNED_OUT });
+    if (problem.code === 'signed_out' && this.isActive) return this.#change({ trouble: this.#keptOr(SIGNED_OUT) });
     return this.#standDown(problem);
   }
 

@@ -1,9 +1,13 @@
 /**
  * What this browser keeps until the server has it: IndexedDB `frames[sid, seq]` and `sessions[sid]`.
  *
- * A session: {sid, title, language, provider, started, rate, made, samples, finishing}. `made` frames holding
- * `samples` samples exist or existed; `finishing` is set once the person asked to finish.
+ * A session: {sid, person, title, language, provider, started, rate, made, samples, finishing, marks, taken, parting}. `made`
+ * frames holding `samples` samples exist or existed; `finishing` is set once the person asked to finish; `marks` are the
+ * markers (ms) the server has not confirmed. `person` is whose it is, as the page was told: who else signs in here has
+ * no part in it. `taken`: another device took it over from here. `parting` says of a session which one its frames are being moved to, and from which on.
  */
+
+import { readHeader, renumber } from './frames.js';
 
 const BATCH = 500;
 
@@ -93,6 +97,41 @@ export class Store {
     return committed(transaction);
   }
 
+  /**
+   * Make the frames of a session from number `from.seq` on another session, numbered from 0; the first is forgotten.
+   * @param {string} sid @param {object} to the new session @param {{seq: number, first: number}} from
+   */
+  async part(sid, to, from) {
+    const transaction = this.#write('sessions');
+    const sessions = transaction.objectStore('sessions');
+    sessions.put(to);
+    const former = await settled(sessions.get(sid));
+    if (former) sessions.put({ ...former, parting: { sid: to.sid, from } });
+    await committed(transaction);
+    await this.move(sid, to.sid, from);
+  }
+
+  /** Move what a parting has left to move: in steps, so that after a crash it goes on where it was. */
+  async move(sid, to, from) {
+    while (await this.#moveSome(sid, to, from));
+    await this.forget(sid);
+  }
+
+  /** @returns {Promise<boolean>} whether there were any */
+  async #moveSome(sid, to, from) {
+    const transaction = this.#write('frames');
+    const frames = transaction.objectStore('frames');
+    const batch = await settled(frames.getAll(range(sid, from.seq, Infinity), BATCH));
+    for (const frame of batch) {
+      const seq = readHeader(frame).seq;
+      renumber(frame, from);
+      frames.put(frame, [to, seq - from.seq]);
+      frames.delete([sid, seq]);
+    }
+    await committed(transaction);
+    return batch.length > 0;
+  }
+
   /** Everything of a session goes: it is whole on the server, or the person discarded it. */
   async forget(sid) {
     const transaction = this.#write(['frames', 'sessions']);
@@ -127,6 +166,10 @@ export class NoStore {
   }
 
   async save() {}
+
+  async part() {}
+
+  async move() {}
 
   async forget() {}
 }

@@ -1,7 +1,9 @@
 /**
  * One recording's way to the server: a frame is kept here first, then sent, and let go once the server has it on disk.
  *
- * The server speaks first on each connection: `resume` names the frame it wants next, and everything below is safe.
+ * The server speaks first on each connection: `resume` names the frame it wants next, and everything below is safe. Its
+ * `wall` is the clock in the last of those: where a frame of that number is here with another clock, another device has
+ * gone on with the session meanwhile. What is not safe here then becomes a session of its own, which is handed over as any.
  * The rules of the wire stand in memweb/speech/frames.py. Knows no page: it reports through `on(kind, data)`:
  *   line      {up}             the connection came or went
  *   progress  {made, durable}  frames made here; frames safe on the server
@@ -11,9 +13,11 @@
  *   hole      {wanted}         the server asks for a frame that is gone
  *   refused   {code}           the server will not have this page: no more tries by itself
  *   drained   everything made so far is safe
+ *   parted    {from}           another device went on: what was said here is the session `session.sid` now, not `from`
  */
 
-import { bytesOf, readHeader } from './frames.js';
+import { bytesOf, framesOf, readHeader, renumber, SAMPLES_PER_MS } from './frames.js';
+import { meanwhile, uuid7 } from './words.js';
 
 export const PING_MS = 5000;
 export const DEAD_MS = 10000;
@@ -21,12 +25,17 @@ export const MOST_BUFFERED = 1 << 20;
 const FIRST_DELAY_MS = 200;
 const LONGEST_DELAY_MS = 4000;
 const MOST_HELD = 3000;
+/** Frames: a second, in which a page hears that another device has its session. */
+const MOST_IN_HAND = 10;
+const TAKEN_OVER = 4409;
 const REFUSED = new Set([4401, 4403, 4404, 4409, 4413]);
 
 /** How long to wait before try number `tries` (from 0): full jitter, so that pages do not return all at once. */
 export function backOff(tries, random) {
   return random * Math.min(LONGEST_DELAY_MS, FIRST_DELAY_MS * 2 ** Math.min(tries, 10));
 }
+
+const isAnothers = (frame, wall) => typeof wall === 'number' && readHeader(frame).wall !== wall;
 
 export class Uplink {
   #socket = null;
@@ -45,12 +54,20 @@ export class Uplink {
   #finishSent = false;
   #closed = false;
   #writes = Promise.resolve();
+  /** Where this session began in the one it was parted from: its frames still come with those numbers. */
+  #from = { seq: 0, first: 0 };
+  /** Whether the server confirms markers: one of before does not, and is believed. */
+  #confirms = false;
+  /** What the server said while its greeting is looked into. @type {string[] | null} */
+  #judging = null;
+  #answered = () => {};
+  #parting = false;
 
   /**
    * @param {object} session as store.js describes it
    * @param {object} parts
    * @param {object} parts.store
-   * @param {() => WebSocket} parts.connect
+   * @param {(sid: string) => WebSocket} parts.connect
    * @param {{now: () => number, random: () => number, after: (ms: number, call: () => void) => () => void}} parts.clock
    * @param {(kind: string, data?: object) => void} parts.on
    * @param {'record' | 'upload'} parts.intent
@@ -60,7 +77,15 @@ export class Uplink {
     this.durable = 0;
     this.revision = -1;
     this.paused = false;
+    /** Whether the moment that was in hand when another device took over was let go. */
+    this.letGo = false;
     this.#stored = session.made;
+    session.marks ??= [];
+  }
+
+  /** The number and first sample of the next frame, as whoever makes the frames counts. */
+  get place() {
+    return { seq: this.session.made + this.#from.seq, first: this.session.samples + this.#from.first };
   }
 
   get up() {
@@ -76,7 +101,7 @@ export class Uplink {
 
   /** Now, not when the back-off says so. */
   retry() {
-    if (this.#socket !== null) return;
+    if (this.#socket !== null || this.#parting) return;
     this.#closed = false;
     this.#tries = 0;
     this.#connect();
@@ -91,16 +116,19 @@ export class Uplink {
 
   /** Take a new frame over. @param {ArrayBuffer} buffer @returns {Promise<void>} resolves once it is kept or known not to be */
   frame(buffer) {
+    const from = this.#from;
+    renumber(buffer, from);
     const { seq, samples, first } = readHeader(buffer);
     this.#held.set(seq, buffer);
     this.session.made = seq + 1;
     this.session.samples = first + samples;
     this.tick();
+    const kept = (stored) => this.#kept(seq + from.seq - this.#from.seq, stored);
     this.#writes = this.store.put({ ...this.session }, seq, bytesOf(buffer)).then(
-      () => this.#kept(seq, true),
+      () => kept(true),
       (error) => {
         this.on('kept', { error });
-        this.#kept(seq, false);
+        kept(false);
       },
     );
     this.on('progress', { made: this.session.made, durable: this.durable });
@@ -111,6 +139,33 @@ export class Uplink {
   say(message) {
     if (this.#greeted) this.#send(message);
     else if (message.t !== 'undo' && message.t !== 'redo') this.#waiting.push(message);
+  }
+
+  /** Set a marker: it is kept here, and said at each greeting, until the server has it. @param {number} at ms */
+  mark(at) {
+    this.session.marks.push(at);
+    if (this.#greeted) this.#send({ t: 'mark', at_ms: at });
+    return this.#save();
+  }
+
+  #marked(at) {
+    const { marks } = this.session;
+    if (!marks.includes(at)) return;
+    this.session.marks = marks.filter((one) => one !== at);
+    this.#save();
+    this.#settle();
+  }
+
+  #save() {
+    return this.store.save({ ...this.session }).catch((error) => this.on('kept', { error }));
+  }
+
+  /** Every frame the server does not have, in order: what is kept, and what is only in memory. @returns {Promise<Uint8Array[]>} */
+  async unsent() {
+    const kept = await framesOf(this.store, this.session.sid);
+    const frames = new Map(kept.map((frame) => [readHeader(frame).seq, frame]));
+    for (const [seq, buffer] of this.#held) frames.set(seq, bytesOf(buffer));
+    return [...frames].filter(([seq]) => seq >= this.durable).sort(([a], [b]) => a - b).map(([, frame]) => frame);
   }
 
   pause() {
@@ -127,7 +182,7 @@ export class Uplink {
   async finish() {
     this.session.finishing = true;
     await this.#writes;
-    await this.store.save({ ...this.session }).catch((error) => this.on('kept', { error }));
+    await this.#save();
     this.#pump();
   }
 
@@ -153,7 +208,7 @@ export class Uplink {
 
   #connect() {
     this.#stopTimer();
-    const socket = this.connect();
+    const socket = this.connect(this.session.sid);
     socket.binaryType = 'arraybuffer';
     this.#socket = socket;
     this.#heard = this.clock.now();
@@ -167,6 +222,7 @@ export class Uplink {
     this.#greeted = false;
     this.#finishSent = false;
     this.#batch = [];
+    this.#judging = null;
     if (socket) {
       socket.onmessage = socket.onclose = null;
       socket.close();
@@ -179,6 +235,10 @@ export class Uplink {
     if (was) this.on('line', { up: false });
     if (REFUSED.has(code)) {
       this.#closed = true;
+      if (code === TAKEN_OVER && this.intent === 'record' && this.session.made > 0) {
+        this.session.taken = true;
+        this.#save();
+      }
       this.on('refused', { code });
       return;
     }
@@ -188,14 +248,87 @@ export class Uplink {
   #read(text) {
     this.#heard = this.clock.now();
     const message = JSON.parse(text);
-    if (message.t === 'resume') this.#greet(message);
-    else if (message.t === 'ack') this.#confirm(message.next);
+    if (message.t === 'walls') return void this.#answered(message);
+    if (this.#judging) return void this.#judging.push(text);
+    if (message.t === 'resume') return void this.#resumed(message);
+    if (message.t === 'ack') this.#confirm(message.next);
     else if (message.t === 'html') this.revision = message.rev;
+    else if (message.t === 'marked') this.#marked(message.at_ms);
     if (message.t === 'ended') this.close();
     if (message.t !== 'pong') this.on('message', message);
   }
 
-  #greet({ next }) {
+  /** Nothing is let go before it is clear whose the server's frames are; what it says meanwhile waits. */
+  async #resumed(message) {
+    const socket = this.#socket;
+    let another = this.#knows(message);
+    if (another !== false) {
+      const waiting = (this.#judging = []);
+      another ??= await this.#finds(message);
+      if (another && message.wall !== undefined) another = await this.#lacks(message);
+      const isInHand = another && (await this.#isInHand());
+      if (this.#socket !== socket) return;
+      this.#judging = null;
+      queueMicrotask(() => this.#socket === socket && waiting.forEach((text) => this.#read(text)));
+      if (another && !isInHand) return this.#part();
+      if (isInHand) this.#letGo(message.next);
+    }
+    this.#greet(message);
+    this.on('message', message);
+  }
+
+  /** @returns {boolean | null} whether another device went on; null where only the store can tell */
+  #knows({ next, wall }) {
+    if (next <= this.durable || this.session.made === 0) return false;
+    const held = this.#held.get(next - 1);
+    if (held) return isAnothers(held, wall);
+    return next > this.session.made && this.#heldUnsent().length > 0 ? true : null;
+  }
+
+  #heldUnsent() {
+    return [...this.#held.keys()].filter((seq) => seq >= this.durable);
+  }
+
+  async #finds({ next, wall }) {
+    const [kept] = await this.store.read(this.session.sid, this.durable).catch(() => []);
+    if (!kept) return false;
+    if (next > this.session.made) return true;
+    const [same] = await this.store.read(this.session.sid, next - 1).catch(() => []);
+    return same !== undefined && readHeader(same).seq === next - 1 && isAnothers(same, wall);
+  }
+
+  /**
+   * What was sent before the line went may be on the server, though this page was never told: the clocks of the server's
+   * frames tell which of them are those here.
+   * @returns {Promise<boolean>} whether there are frames here that the server lacks
+   */
+  async #lacks({ next }) {
+    const { seq } = await this.#firstUnsent();
+    const { walls } = await new Promise((resolve) => {
+      this.#answered = resolve;
+      this.#send({ t: 'whose', from: seq });
+    });
+    const kept = await this.store.read(this.session.sid, seq).catch(() => []);
+    const own = new Map([...kept, ...this.#held.values()].map(readHeader).map((header) => [header.seq, header.wall]));
+    const same = walls.findIndex((wall, i) => own.get(seq + i) !== wall);
+    this.#acknowledged(Math.min(next, seq + (same < 0 ? walls.length : same)));
+    return (await this.#firstUnsent()) !== undefined;
+  }
+
+  /** Another device took over, and this page fell silent at once: what it said until it was told is no recording. */
+  async #isInHand() {
+    return this.session.taken === true && this.session.made - (await this.#firstUnsent()).seq <= MOST_IN_HAND;
+  }
+
+  #letGo(next) {
+    this.#acknowledged(this.session.made);
+    this.durable = this.session.made = this.#stored = next;
+    this.letGo = true;
+  }
+
+  #greet({ next, wall }) {
+    this.session.taken = false;
+    this.#confirms = wall !== undefined;
     this.#acknowledged(next);
     this.#wanted = next;
     this.#batch = [];
@@ -207,12 +340,63 @@ export class Uplink {
     return this.#open();
   }
 
+  /** What is not safe becomes a session of its own, from its first frame on. */
+  async #part() {
+    const was = this.#greeted;
+    const { store, session } = this;
+    const former = session.sid;
+    this.#drop();
+    this.#parting = true;
+    if (was) this.on('line', { up: false });
+    const { seq: begin, first, wall } = await this.#firstUnsent();
+    const from = { seq: begin, first };
+    for (const [seq, buffer] of [...this.#held]) {
+      this.#held.delete(seq);
+      if (seq < from.seq) {
+        this.on('recycle', buffer);
+      } else {
+        renumber(buffer, from);
+        this.#held.set(seq - from.seq, buffer);
+      }
+    }
+    const at = from.first / SAMPLES_PER_MS;
+    Object.assign(session, {
+      sid: uuid7(this.clock.wall(), crypto.getRandomValues(new Uint8Array(10))),
+      taken: false,
+      title: meanwhile(session.title),
+      started: wall,
+      made: session.made - from.seq,
+      samples: session.samples - from.first,
+      marks: session.marks.filter((mark) => mark >= at).map((mark) => Math.round(mark - at)),
+    });
+    this.#from = { seq: this.#from.seq + from.seq, first: this.#from.first + from.first };
+    this.#stored = Math.max(0, this.#stored - from.seq);
+    this.durable = this.#wanted = 0;
+    this.revision = -1;
+    this.#waiting = [];
+    const moved = store.part(former, { ...session }, from);
+    this.on('parted', { from: former });
+    this.on('progress', { made: session.made, durable: 0 });
+    await moved.catch((error) => this.on('kept', { error }));
+    this.#parting = false;
+    if (!this.#closed) this.#connect();
+  }
+
+  /** @returns {Promise<{seq: number, first: number, wall: number} | undefined>} */
+  async #firstUnsent() {
+    const [kept] = await this.store.read(this.session.sid, this.durable).catch(() => []);
+    const unsent = this.#heldUnsent().map((seq) => readHeader(this.#held.get(seq)));
+    if (kept) unsent.push(readHeader(kept));
+    return unsent.sort((a, b) => a.seq - b.seq)[0];
+  }
+
   #open() {
     this.#greeted = true;
     this.#tries = 0;
     this.#pinged = this.clock.now();
     this.#send(this.#opening());
     if (this.paused) this.#send({ t: 'pause' });
+    for (const at of this.session.marks) this.#send({ t: 'mark', at_ms: at });
     for (const message of this.#waiting.splice(0)) this.#send(message);
     this.on('line', { up: true });
     this.#settle();
@@ -252,7 +436,8 @@ export class Uplink {
   }
 
   #settle() {
-    if (this.#greeted && this.durable >= this.session.made) this.on('drained');
+    const isMarked = !this.#confirms || this.session.marks.length === 0;
+    if (this.#greeted && isMarked && this.durable >= this.session.made) this.on('drained');
   }
 
   async #pump() {
@@ -283,14 +468,15 @@ export class Uplink {
   async #load() {
     this.#loading = true;
     const wanted = this.#wanted;
+    const { sid } = this.session;
     try {
-      this.#batch = await this.store.read(this.session.sid, wanted);
+      this.#batch = await this.store.read(sid, wanted);
     } catch (error) {
       this.on('kept', { error });
     } finally {
       this.#loading = false;
     }
-    if (this.#wanted !== wanted) return true;
+    if (this.#wanted !== wanted || this.session.sid !== sid) return true;
     const found = this.#batch.length > 0 && readHeader(this.#batch[0]).seq === wanted;
     if (!found) this.on('hole', { wanted });
     return found;

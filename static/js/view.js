@@ -1,5 +1,6 @@
 /** The dictation page as seen: puts facts into the page. Text is placed as text, fragments through htmx. */
 
+import { leave } from './focus.js';
 import { Follow } from './follow.js';
 import { clock, countWords, pageState } from './words.js';
 
@@ -124,15 +125,54 @@ export class View {
   /** A quiet word in the corner; a newer one takes its place. */
   notice(text, link = '') {
     for (const old of $('notices').querySelectorAll('[data-passing]')) old.remove();
-    const notice = document.createElement('mem-notice');
-    notice.className = 'notice';
+    const notice = noticeOf(text);
     notice.dataset.passing = '';
-    const p = document.createElement('p');
-    p.textContent = text;
-    const dismiss = Object.assign(document.createElement('button'), { type: 'button', className: 'link', textContent: 'Dismiss' });
-    dismiss.dataset.dismiss = '';
-    notice.append(p, dismiss);
-    if (link) p.after(Object.assign(document.createElement('a'), { href: link, className: 'link', textContent: 'Open' }));
+    if (link) notice.append(Object.assign(document.createElement('a'), { href: link, className: 'link', textContent: 'Open' }));
+    notice.append(dismissing());
     $('notices').append(notice);
   }
+
+  /** Sound that stays in this browser: to download, or to discard in two steps. */
+  stuck(text, { download, discard }) {
+    const notice = noticeOf(text);
+    const gone = async () => {
+      await discard();
+      leave(notice);
+      notice.remove();
+    };
+    const ask = (sure) => {
+      doing.hidden = sure;
+      asking.hidden = !sure;
+      (sure ? asking : doing).querySelector('button').focus();
+    };
+    const doing = group(button('Download', download), button('Discard', () => ask(true)));
+    const asking = group(button('Yes, discard', gone), button('Keep it', () => ask(false)));
+    asking.hidden = true;
+    notice.append(doing, asking, dismissing());
+    $('notices').append(notice);
+  }
+}
+
+function noticeOf(text) {
+  const notice = Object.assign(document.createElement('mem-notice'), { className: 'notice' });
+  notice.append(Object.assign(document.createElement('p'), { textContent: text }));
+  return notice;
+}
+
+function button(label, does = () => {}) {
+  const made = Object.assign(document.createElement('button'), { type: 'button', className: 'link', textContent: label });
+  made.addEventListener('click', does);
+  return made;
+}
+
+function dismissing() {
+  const made = button('Dismiss');
+  made.dataset.dismiss = '';
+  return made;
+}
+
+function group(...buttons) {
+  const made = Object.assign(document.createElement('span'), { className: 'does' });
+  made.append(...buttons);
+  return made;
 }

@@ -27,6 +27,9 @@ export function uuid7(ms, random) {
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-7${hex.slice(13, 16)}-${variant}${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
 }
 
+/** What was said here while another device went on with that dictation. @param {string} title of that one */
+export const meanwhile = (title) => (title ? `Meanwhile, on another device: ${title}` : 'Meanwhile, on another device');
+
 export const FRAMES_PER_MINUTE = 600;
 const WARN_UNSENT = 30 * FRAMES_PER_MINUTE;
 const MOST_UNSENT = 120 * FRAMES_PER_MINUTE;
@@ -84,7 +87,8 @@ function recordingOf(facts) {
   const kept = facts.capturedMs - facts.safeMs;
   const trouble = facts.trouble ? problemOf({ problem: facts.trouble }).note : null;
   if (!facts.line && facts.everUp) {
-    const text = `Connection lost. ${span(kept)} kept safely on this device.`;
+    const where = facts.keeps ? 'kept safely on this device' : 'held by this page alone: please leave it open';
+    const text = `Connection lost. ${span(kept)} ${where}.`;
     return { state: 'reconnecting', words: 'Still recording', detail, note: trouble ?? note('warn', text, 'Retry now', 'retry') };
   }
   if (facts.server === 'reconnecting' || facts.server === 'failed') {

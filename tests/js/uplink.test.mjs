@@ -3,7 +3,7 @@ import { test } from 'node:test';
 
 import { backOff, MOST_BUFFERED, Uplink } from '../../static/js/uplink.js';
 import { Framer, FRAME_SAMPLES } from '../../static/js/pcm-worklet.js';
-import { readHeader } from '../../static/js/frames.js';
+import { readHeader, renumber } from '../../static/js/frames.js';
 
 /** A clock that goes when told. */
 class Clock {
@@ -11,6 +11,7 @@ class Clock {
   calls = [];
   random = () => 1;
   now = () => this.time;
+  wall = () => 1_700_000_000_000 + this.time;
 
   after = (ms, call) => {
     const entry = { at: this.time + ms, call };
@@ -57,17 +58,33 @@ class Shelf {
   async save(session) {
     this.saved = session;
   }
+
+  async *all(sid) {
+    yield* await this.read(sid, 0);
+  }
+
+  async part(sid, to, from) {
+    const moved = [...this.frames].filter(([seq]) => seq >= from.seq);
+    for (const [, frame] of moved) renumber(frame, from);
+    this.frames = new Map(moved.map(([seq, frame]) => [seq - from.seq, frame]));
+    this.saved = to;
+    this.parted = sid;
+  }
 }
 
 class Socket {
   bufferedAmount = 0;
   texts = [];
   frames = [];
+  sent = [];
   closed = false;
 
   send(data) {
     if (typeof data === 'string') this.texts.push(JSON.parse(data));
-    else this.frames.push(readHeader(data).seq);
+    else {
+      this.frames.push(readHeader(data).seq);
+      this.sent.push(readHeader(data));
+    }
   }
 
   close() {
@@ -96,8 +113,8 @@ function setUp({ made = 0, intent = 'record', finishing = false } = {}) {
     store: world.shelf,
     clock: world.clock,
     intent,
-    connect: () => {
-      const socket = new Socket();
+    connect: (sid) => {
+      const socket = Object.assign(new Socket(), { sid });
       world.sockets.push(socket);
       return socket;
     },
@@ -313,7 +330,7 @@ test('a pause outlives a drop, marks said offline arrive, an undo said offline d
   const world = setUp();
   world.uplink.start();
   world.uplink.pause();
-  world.uplink.say({ t: 'mark', at_ms: 5 });
+  world.uplink.mark(5);
   world.uplink.say({ t: 'undo' });
   await world.sockets[0].say(resume(0));
   assert.deepEqual(world.sockets[0].kinds(), ['open', 'pause', 'mark']);
@@ -349,4 +366,210 @@ test('an old socket that speaks late is not listened to', async () => {
   await last(world.sockets).say(resume(0));
   late({ data: JSON.stringify({ t: 'ack', next: 99, safe_ms: 0 }) });
   assert.equal(world.uplink.durable, 0);
+});
+
+const PHONE = 1_699_999_999_000;
+/** A greeting whose last frame has the clock `wall`. */
+const after = (next, wall) => ({ ...resume(next), wall });
+const wallOf = (world, seq) => readHeader(world.shelf.frames.get(seq)).wall;
+
+/** A page that has spoken ten frames of which three are safe, and whose line is gone; after a reload, with what was kept. */
+async function offline(reloaded) {
+  const before = setUp();
+  before.uplink.start();
+  await before.sockets[0].say(resume(0));
+  await before.speak(10);
+  await before.sockets[0].say({ t: 'ack', next: 3, safe_ms: 300 });
+  await before.sockets[0].die();
+  if (!reloaded) {
+    await before.clock.pass(200);
+    return before;
+  }
+  const world = setUp({ made: 10, intent: 'upload' });
+  world.uplink.session.samples = 16000;
+  world.shelf = world.uplink.store = before.shelf;
+  world.uplink.start();
+  return world;
+}
+
+/** Greeted so by a server that has the frames of another device, behind those whose clocks are in `had`. */
+async function greetedAsAnother(socket, next, had = []) {
+  await socket.say(after(next, PHONE));
+  assert.deepEqual(socket.texts, [{ t: 'whose', from: 3 }]);
+  const walls = Array.from({ length: next - 3 }, (_, i) => had[i] ?? PHONE - 100 * (next - i));
+  await socket.say({ t: 'walls', from: 3, walls });
+}
+
+for (const reloaded of [false, true]) {
+  const how = reloaded ? 'after a reload' : 'after a drop';
+
+  test(`${how}, what the server has of this page is let go`, async () => {
+    const world = await offline(reloaded);
+    await last(world.sockets).say(after(7, wallOf(world, 6)));
+    assert.deepEqual(last(world.sockets).frames, [7, 8, 9]);
+    assert.deepEqual([...world.shelf.frames.keys()], [7, 8, 9]);
+    assert.ok(!world.kinds().includes('parted'));
+  });
+
+  for (const next of [7, 10, 40]) {
+    test(`${how}, what another device said up to ${next} takes nothing from what was said here`, async () => {
+      const world = await offline(reloaded);
+      const [walls, greeted] = [[3, 9].map((seq) => wallOf(world, seq)), last(world.sockets)];
+      await greetedAsAnother(greeted, next);
+      assert.deepEqual([greeted.frames, greeted.closed], [[], true]);
+      assert.deepEqual(world.heard.find(([kind]) => kind === 'parted'), ['parted', { from: 's' }]);
+      const { session } = world.uplink;
+      assert.match(session.sid, /^[0-9a-f-]{36}$/);
+      assert.deepEqual([session.made, session.samples, session.started], [7, 7 * FRAME_SAMPLES, walls[0]]);
+      assert.deepEqual([world.shelf.parted, world.shelf.saved.sid], ['s', session.sid]);
+      const own = last(world.sockets);
+      assert.equal(own.sid, session.sid);
+      await own.say(after(0, null));
+      assert.equal(own.texts[0].title, 'Meanwhile, on another device');
+      assert.deepEqual(own.frames, [0, 1, 2, 3, 4, 5, 6]);
+      assert.deepEqual(own.sent.map(({ first }) => first), own.frames.map((seq) => seq * FRAME_SAMPLES));
+      assert.deepEqual([own.sent[0].wall, last(own.sent).wall], walls);
+      assert.deepEqual([...world.shelf.frames.keys()], own.frames);
+      await own.say({ t: 'ack', next: 7, safe_ms: 700 });
+      assert.ok(world.kinds().includes('drained'));
+    });
+  }
+}
+
+for (const reloaded of [false, true]) {
+  test(`of what was on its way, only what did not arrive is parted${reloaded ? ', after a reload too' : ''}`, async () => {
+    const world = await offline(reloaded);
+    const wall = wallOf(world, 5);
+    await greetedAsAnother(last(world.sockets), 40, [3, 4].map((seq) => wallOf(world, seq)));
+    await last(world.sockets).say(after(0, null));
+    assert.deepEqual([last(world.sockets).frames, last(world.sockets).sent[0].wall], [[0, 1, 2, 3, 4], wall]);
+  });
+
+  test(`where all of it arrived there is nothing to part${reloaded ? ', after a reload either' : ''}`, async () => {
+    const world = await offline(reloaded);
+    const socket = last(world.sockets);
+    await greetedAsAnother(socket, 40, [3, 4, 5, 6, 7, 8, 9].map((seq) => wallOf(world, seq)));
+    assert.deepEqual([socket.closed, socket.kinds()[1], world.uplink.session.made], [false, 'open', 40]);
+    assert.ok(world.kinds().includes('drained') && !world.kinds().includes('parted'));
+    assert.equal(world.shelf.frames.size, 0);
+  });
+}
+
+for (const [frames, parts] of [[8, false], [20, true]]) {
+  test(`${frames / 10} s said before a page hears that it was taken over ${parts ? 'are kept' : 'are no recording'}`, async () => {
+    const world = setUp();
+    world.uplink.start();
+    await world.sockets[0].say(after(0, null));
+    await world.speak(frames);
+    await world.sockets[0].die(4409);
+    world.uplink.retry();
+    await last(world.sockets).say(after(5, PHONE));
+    await last(world.sockets).say({ t: 'walls', from: 0, walls: [] });
+    assert.equal(world.kinds().includes('parted'), parts);
+    if (parts) return;
+    assert.deepEqual([world.uplink.place.seq, world.shelf.frames.size, world.uplink.session.taken], [5, 0, false]);
+    assert.deepEqual([last(world.sockets).kinds()[1], last(world.sockets).frames], ['open', []]);
+  });
+}
+
+test('a page that holds nothing unsent goes on behind what another device said', async () => {
+  const world = setUp();
+  world.uplink.start();
+  await world.sockets[0].say(after(0, null));
+  await world.speak(4);
+  await world.sockets[0].say({ t: 'ack', next: 4, safe_ms: 400 });
+  await world.sockets[0].die();
+  await world.clock.pass(200);
+  await last(world.sockets).say(after(30, PHONE));
+  assert.equal(world.uplink.session.made, 30);
+  assert.ok(!world.kinds().includes('parted'));
+});
+
+test('who speaks on while the sound is parted is heard in the new session, frame after frame', async () => {
+  const world = await offline(false);
+  world.uplink.mark(600);
+  let moved;
+  const part = world.shelf.part.bind(world.shelf);
+  world.shelf.part = async (...all) => {
+    await part(...all);
+    return new Promise((resolve) => (moved = resolve));
+  };
+  const sockets = world.sockets.length;
+  await greetedAsAnother(last(world.sockets), 40);
+  world.uplink.retry();
+  assert.equal(world.sockets.length, sockets, 'no line before everything is where it belongs');
+  assert.deepEqual(world.uplink.place, { seq: 10, first: 10 * FRAME_SAMPLES });
+  await world.speak(2);
+  assert.deepEqual(world.uplink.place, { seq: 12, first: 12 * FRAME_SAMPLES });
+  moved();
+  await settle();
+  const own = last(world.sockets);
+  await own.say(after(0, null));
+  assert.deepEqual(own.frames, [0, 1, 2, 3, 4, 5, 6, 7, 8]);
+  assert.deepEqual(own.texts[1], { t: 'mark', at_ms: 300 });
+  await world.speak(1);
+  assert.equal(last(own.frames), 9);
+  await world.uplink.finish();
+  assert.deepEqual(last(own.texts), { t: 'finish', next: 10 });
+});
+
+test('what only memory holds is parted too', async () => {
+  const world = setUp();
+  world.shelf.broken = true;
+  world.uplink.start();
+  await world.sockets[0].say(after(0, null));
+  await world.speak(3);
+  await world.sockets[0].die();
+  await world.clock.pass(200);
+  await last(world.sockets).say(after(2, PHONE));
+  await last(world.sockets).say({ t: 'walls', from: 0, walls: [] });
+  await last(world.sockets).say(after(0, null));
+  assert.deepEqual(last(world.sockets).frames, [0, 1, 2]);
+});
+
+test('a server of before, which tells no clock, is believed', async () => {
+  const world = await offline(false);
+  await last(world.sockets).say(resume(7));
+  assert.deepEqual(last(world.sockets).frames, [7, 8, 9]);
+});
+
+test('what the server says while its greeting is looked into is heard afterwards', async () => {
+  const world = await offline(true);
+  const socket = last(world.sockets);
+  const wall = wallOf(world, 6);
+  for (const message of [after(7, wall), { t: 'ack', next: 8, safe_ms: 800 }]) socket.onmessage({ data: JSON.stringify(message) });
+  await settle();
+  assert.deepEqual(world.heard.filter(([kind]) => kind === 'message').map(([, { t }]) => t), ['resume', 'ack']);
+  assert.equal(world.uplink.durable, 8);
+});
+
+test('a marker is kept, and said at each greeting until the server has it', async () => {
+  const world = setUp();
+  world.uplink.start();
+  await world.sockets[0].say(after(0, null));
+  await world.speak(1);
+  await world.uplink.mark(50);
+  assert.deepEqual(world.shelf.saved.marks, [50]);
+  await world.sockets[0].say({ t: 'ack', next: 1, safe_ms: 100 });
+  await world.sockets[0].die(); // the line was dead: nobody has it
+  const again = setUp({ made: 1, intent: 'upload' });
+  again.uplink.session.marks = world.shelf.saved.marks;
+  again.uplink.start();
+  await again.sockets[0].say(after(1, PHONE));
+  assert.deepEqual(again.sockets[0].texts[1], { t: 'mark', at_ms: 50 });
+  assert.ok(!again.kinds().includes('drained'));
+  await again.sockets[0].say({ t: 'marked', at_ms: 50 });
+  assert.ok(again.kinds().includes('drained'));
+  assert.deepEqual(again.shelf.saved.marks, []);
+});
+
+test('what is not on the server is given out whole: kept, or in memory alone', async () => {
+  const world = setUp();
+  world.uplink.start();
+  await world.sockets[0].say(resume(0));
+  await world.speak(3);
+  await world.sockets[0].say({ t: 'ack', next: 1, safe_ms: 100 });
+  world.shelf.broken = true;
+  await world.speak(2);
+  assert.deepEqual((await world.uplink.unsent()).map((frame) => readHeader(frame).seq), [1, 2, 3, 4]);
 });

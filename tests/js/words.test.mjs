@@ -8,7 +8,7 @@ import { clock, countWords, pageState, PROBLEMS, roomFor, span, uuid7 } from '..
 
 const facts = (more) => ({
   phase: 'recording', problem: null, trouble: null, device: '', line: true, everUp: true, server: 'listening', note: '',
-  capturedMs: 134_000, safeMs: 126_000, transcribedMs: 132_000, lagMs: 0, quietFrames: 0, heard: true, ...more,
+  capturedMs: 134_000, safeMs: 126_000, transcribedMs: 132_000, lagMs: 0, quietFrames: 0, heard: true, keeps: true, ...more,
 });
 
 const STATES = [
@@ -49,6 +49,11 @@ test('a lost line says how much is kept here and offers one action', () => {
   const { note } = pageState(facts({ line: false }));
   assert.equal(note.text, 'Connection lost. 8 seconds kept safely on this device.');
   assert.deepEqual([note.label, note.does], ['Retry now', 'retry']);
+});
+
+test('where the browser keeps nothing it is not said to be kept', () => {
+  const { note } = pageState(facts({ line: false, keeps: false }));
+  assert.equal(note.text, 'Connection lost. 8 seconds held by this page alone: please leave it open.');
 });
 
 test('every problem has a cause in a sentence without apology, and at most one action', () => {

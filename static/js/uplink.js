@@ -268,9 +268,9 @@ export class Uplink {
       if (another && message.wall !== undefined) another = await this.#lacks(message);
       const isInHand = another && (await this.#isInHand());
       if (this.#socket !== socket) return;
+      if (another && !isInHand) return this.#part();
       this.#judging = null;
       queueMicrotask(() => this.#socket === socket && waiting.forEach((text) => this.#read(text)));
-      if (another && !isInHand) return this.#part();
       if (isInHand) this.#letGo(message.next);
     }
     this.#greet(message);
@@ -342,35 +342,36 @@ export class Uplink {
 
   /** What is not safe becomes a session of its own, from its first frame on. */
   async #part() {
-    const was = this.#greeted;
+    const socket = this.#socket;
+    const { seq, first, wall } = await this.#firstUnsent();
+    if (this.#socket !== socket) return;
+    const [was, from, at] = [this.#greeted, { seq, first }, first / SAMPLES_PER_MS];
     const { store, session } = this;
     const former = session.sid;
+    for (const mark of session.marks) if (mark < at) this.#send({ t: 'mark', at_ms: mark }); // that part is on the server
     this.#drop();
     this.#parting = true;
     if (was) this.on('line', { up: false });
-    const { seq: begin, first, wall } = await this.#firstUnsent();
-    const from = { seq: begin, first };
-    for (const [seq, buffer] of [...this.#held]) {
-      this.#held.delete(seq);
-      if (seq < from.seq) {
+    for (const [number, buffer] of [...this.#held]) {
+      this.#held.delete(number);
+      if (number < seq) {
         this.on('recycle', buffer);
       } else {
         renumber(buffer, from);
-        this.#held.set(seq - from.seq, buffer);
+        this.#held.set(number - seq, buffer);
       }
     }
-    const at = from.first / SAMPLES_PER_MS;
     Object.assign(session, {
       sid: uuid7(this.clock.wall(), crypto.getRandomValues(new Uint8Array(10))),
       taken: false,
       title: meanwhile(session.title),
       started: wall,
-      made: session.made - from.seq,
-      samples: session.samples - from.first,
+      made: session.made - seq,
+      samples: session.samples - first,
       marks: session.marks.filter((mark) => mark >= at).map((mark) => Math.round(mark - at)),
     });
-    this.#from = { seq: this.#from.seq + from.seq, first: this.#from.first + from.first };
-    this.#stored = Math.max(0, this.#stored - from.seq);
+    this.#from = { seq: this.#from.seq + seq, first: this.#from.first + first };
+    this.#stored = Math.max(0, this.#stored - seq);
     this.durable = this.#wanted = 0;
     this.revision = -1;
     this.#waiting = [];

@@ -488,6 +488,8 @@ test('a page that holds nothing unsent goes on behind what another device said',
 test('who speaks on while the sound is parted is heard in the new session, frame after frame', async () => {
   const world = await offline(false);
   world.uplink.mark(600);
+  world.uplink.mark(100);
+  const greeted = last(world.sockets);
   let moved;
   const part = world.shelf.part.bind(world.shelf);
   world.shelf.part = async (...all) => {
@@ -495,7 +497,8 @@ test('who speaks on while the sound is parted is heard in the new session, frame
     return new Promise((resolve) => (moved = resolve));
   };
   const sockets = world.sockets.length;
-  await greetedAsAnother(last(world.sockets), 40);
+  await greetedAsAnother(greeted, 40);
+  assert.deepEqual(last(greeted.texts), { t: 'mark', at_ms: 100 }, 'what it marks is on the server');
   world.uplink.retry();
   assert.equal(world.sockets.length, sockets, 'no line before everything is where it belongs');
   assert.deepEqual(world.uplink.place, { seq: 10, first: 10 * FRAME_SAMPLES });

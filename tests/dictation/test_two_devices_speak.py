@@ -90,7 +90,7 @@ async def test_a_greeting_tells_whose_the_last_frame_is_also_after_a_restart(
             await phone.until(lambda: phone.acked == 17, "the phone's acks")
         for _ in range(2):
             async with PageClient(server, cookies, laptop.record_id, clock=LAPTOP, made=17, acked=17) as back:
-                await back.until(lambda: back.connections == 1, "a line")
+                await back.until(lambda: back.last("resume") is not None, "a greeting")
                 greeting = back.last("resume")
                 assert greeting is not None
                 assert (greeting["next"], greeting["wall"]) == (17, phone.wall(16))

@@ -144,7 +144,6 @@ def test_what_was_said_here_outlives_another_device_that_went_on(
 
 @pytest.mark.parametrize("tells", [True, False], ids=["", "broken twin"])
 def test_what_one_person_said_is_nobody_elses(server: RunningServer, two_cities: Path, tells: bool) -> None:
-    server.ask("User.objects.create_user('other')")
     with browser(server, two_cities) as driven:
         if not tells:
             driven.context.route("**/js/recovery*.js", _knows_no_person)
@@ -189,7 +188,6 @@ def sign_in(driven: Driven, user: str) -> None:
 def test_what_nobody_will_take_is_said_and_can_be_had_or_let_go(
     server: RunningServer, two_cities: Path, tmp_path: Path
 ) -> None:
-    server.ask("User.objects.create_user('other')")
     with browser(server, two_cities) as driven:
         without_a_line(driven)
         session = begin(driven, 15)

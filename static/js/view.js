@@ -43,6 +43,7 @@ export class View {
     say($('detail'), detail);
     this.#note(note);
     this.#clocks(facts);
+    this.#language($('language').value);
     if (facts.capturedMs > 0 && this.#words === 0) say($('words'), '0 words');
     $('start').setAttribute('aria-disabled', String(state === 'asking' || state === 'finishing'));
     $('ghost').hidden = !this.isEmpty || $('interim').textContent !== '';
@@ -67,6 +68,11 @@ export class View {
     if (!keeps) parts.push('this browser keeps nothing');
     say($('clocks'), parts.join(' · '));
     say($('engine'), engine);
+  }
+
+  /** What is listened for. "" is no language, and not the page's: once it is found out, each phrase tells its own. @param {string} code */
+  #language(code) {
+    for (const place of [$('log'), $('interim')]) if (place.lang !== code) place.lang = code;
   }
 
   /** One more bar of the level. @param {number} peak 0 to 1 */

@@ -38,7 +38,7 @@ class Page {
         level: (peak) => this.view.level(peak),
         message: (message) => this.#said(message),
         parted: (title) => this.#parted(title),
-        ended: (url) => location.assign(url),
+        ended: (url) => location.assign(`${url}#title`),
       },
     });
     this.recorder.title = $('title').value;

@@ -27,7 +27,8 @@ def test_words_appear_while_speech_goes_on_and_finishing_lands_on_the_record(
         wait(lambda: "best of times" in driven.text.lower(), "the first phrase", lambda: driven.text)
         driven.wait_for_frames(115)
         session = driven.finish()
-        assert page.url == f"{server.url}/transcripts/{session}/"
+        assert page.url == f"{server.url}/transcripts/{session}/#title"
+        expect(page.locator("h1#title")).to_be_focused()
         assert "best of times" in page.locator("main").inner_text().lower()
 
 
@@ -99,7 +100,7 @@ def test_a_finished_recording_can_be_gone_on_with(server: RunningServer, two_cit
         driven.wait_for_frames(before + 20)
         driven.finish()
         driven.pump()
-        assert page.url.endswith(f"/transcripts/{session}/")
+        assert page.url.endswith(f"/transcripts/{session}/#title")
         found = frames_of(driven.spool(session))
         assert [frame.header.number for frame in found] == list(range(len(driven.made)))
 

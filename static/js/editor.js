@@ -382,7 +382,7 @@ export class Editor extends (globalThis.HTMLElement ?? Object) {
     const does = { Enter: event.shiftKey ? 'split' : 'done', Tab: 'tab', Backspace: writing.isAtStart ? 'join' : '' }[event.key];
     if (!does) return;
     const next = beside(writing.article, event.shiftKey ? -1 : 1);
-    if (does === 'tab' && !next) return;
+    if (does === 'tab' && (!next || writing.theirs)) return; // in a conflict it leads to the two answers
     event.preventDefault();
     if (does === 'tab') this.open(/** @type {HTMLElement} */ (next), [0, 0]);
     else if (does === 'done') this.close();

@@ -274,8 +274,18 @@ def test_two_people_never_overwrite_each_other(page: Page, told: RunningServer, 
         wait(lambda: "First." in said(told, record), "the first")
     expect(other.locator(".theirs .now")).to_have_text("First.")
     assert "Second." not in said(told, record)
-    other.get_by_role("button", name="Keep mine").click()
+    keys = other.keyboard
+    expect(other.locator("textarea")).to_be_focused()
+    for name in ("Save", "Keep mine", "Keep theirs"):
+        keys.press("Tab")
+        expect(other.get_by_role("button", name=name, exact=True)).to_be_focused()
+    expect(other.locator("textarea")).to_have_value("Second.")
+    keys.press("Shift+Tab")
+    keys.press("Enter")
     wait(lambda: "Second." in said(told, record), "the second, now that it was seen")
+    expect(other.locator("textarea")).to_be_focused()
+    keys.press("Tab")  # nothing is asked any more: the next paragraph
+    expect(other.locator(".turn").nth(2).locator("textarea")).to_be_focused()
     other.close()
 
 

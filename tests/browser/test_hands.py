@@ -77,6 +77,39 @@ def test_a_title_is_kept_and_text_can_be_copied_while_it_grows(shared_server: Ru
         assert "A tale <b>of two</b>" in page.title()
 
 
+def test_the_screen_stays_on_while_recording_and_only_then(shared_server: RunningServer, two_cities: Path) -> None:
+    with browser(shared_server, two_cities) as driven:
+        page = driven.open()
+        page.evaluate(_COUNT_LOCKS)
+
+        def held() -> int:
+            return int(page.evaluate("window.testsLocks"))
+
+        assert held() == 0
+        driven.press("Start dictating")
+        driven.wait_for_state(*RECORDING)
+        wait(lambda: held() == 1, "the lock")
+        driven.press("Pause")
+        wait(lambda: held() == 0, "a screen that may go dark")
+        driven.press("Resume")
+        wait(lambda: held() == 1, "the lock again")
+        driven.finish()
+
+
+_COUNT_LOCKS = """() => {
+  window.testsLocks = 0;
+  navigator.wakeLock.request = async () => {
+    window.testsLocks += 1;
+    return Object.assign(new EventTarget(), {
+      release() {
+        window.testsLocks -= 1;
+        this.dispatchEvent(new Event('release'));
+      },
+    });
+  };
+}"""
+
+
 def test_following_stops_when_the_reader_scrolls_up(shared_server: RunningServer) -> None:
     with browser(shared_server, None) as driven:
         page = driven.open()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from playwright.sync_api import Route
+from playwright.sync_api import Dialog, Route
 
 from memweb.speech import frames
 from tests.browser.driving import RECORDING, Driven, assert_one_recording, browser, frames_of, spool, wait
@@ -69,6 +69,30 @@ def test_a_lost_network_costs_nothing(server: RunningServer, two_cities: Path, k
             return
         driven.wait_for_state(*RECORDING)
         finish(driven)
+
+
+def test_leaving_is_asked_about_only_while_something_is_nowhere_else(server: RunningServer, two_cities: Path) -> None:
+    with browser(server, two_cities) as driven:
+        page = driven.open()
+        asked: list[str] = []
+
+        def stay(dialog: Dialog) -> None:
+            asked.append(dialog.type)
+            dialog.dismiss()
+
+        page.on("dialog", stay)
+        driven.press("Start dictating")
+        driven.wait_for_state(*RECORDING)
+        driven.context.set_offline(True)
+        driven.wait_for_state("reconnecting")
+        driven.wait_for_frames(len(driven.made) + 5)
+        page.close(run_before_unload=True)
+        wait(lambda: driven.pump() and asked, "the question")
+        driven.wait_for_frames(len(driven.made) + 5)
+        driven.context.set_offline(False)
+        driven.wait_for_state(*RECORDING)
+        finish(driven)
+        assert asked == ["beforeunload"], "the page that goes to the record asks nothing"
 
 
 def test_a_reload_costs_nothing_and_the_recording_goes_on(server: RunningServer, two_cities: Path) -> None:

@@ -29,6 +29,7 @@ def test_words_appear_while_speech_goes_on_and_finishing_lands_on_the_record(
         session = driven.finish()
         assert page.url == f"{server.url}/transcripts/{session}/#title"
         expect(page.locator("h1#title")).to_be_focused()
+        assert page.evaluate("scrollY") == 0
         assert "best of times" in page.locator("main").inner_text().lower()
 
 

@@ -267,7 +267,8 @@ def test_hints_reach_the_engine_and_its_measures_come_back(two_cities: bytes) ->
 
 
 def test_speech_in_another_language_is_told_in_english(clip: Clip) -> None:
-    found = list(batch.read([clip("es.flac")], Hints(translate=True)))
+    # Whisper is unsure of this one and draws lots: with a seed it draws the same each time.
+    found = list(batch.read([clip("es.flac")], Hints(translate=True, seed=1)))
     readings = [each for each in found if isinstance(each, Reading)]
     text = " ".join(each.segment.text for each in readings).lower()
     assert {each.segment.language for each in readings} == {"es"}

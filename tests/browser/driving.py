@@ -34,9 +34,20 @@ _FLAGS = (
 # Tells the test of every frame when the page keeps it. Runs in the test's browser only.
 _LISTEN = """
 (() => {
+  // A page that is loaded anew may take what it told last with it: the next one tells it again.
+  let last = [];
+  try {
+    last = JSON.parse(sessionStorage.testsLast ?? '[]');
+  } catch {} // no page of ours
+  for (const frame of last) window.testsFrame(frame);
   const put = IDBObjectStore.prototype.put;
   IDBObjectStore.prototype.put = function (value, key) {
-    if (this.name === 'frames') window.testsFrame(btoa(String.fromCharCode(...value)));
+    if (this.name === 'frames') {
+      const frame = btoa(String.fromCharCode(...value));
+      last = [...last, frame].slice(-5);
+      sessionStorage.testsLast = JSON.stringify(last);
+      window.testsFrame(frame);
+    }
     return put.call(this, value, key);
   };
 })();

@@ -8,9 +8,11 @@ acknowledges every frame, keeps every message and saves every final. The server 
 simulator share the other cores.
 
 Printed per arm, as medians: CPU per frame of the whole server process, saturated (one frame outstanding per session)
-and at 10 frames a second; latency from a frame to its interim answer, p50 and p99; from a frame that ends a turn to
-its final, p50 (memweb saves it to disk first); memory per session, as the slope from a fifth of the sessions, warm,
-to all of them, at ten frames a second (saturated, it would be the sound that waits for the disk). Then the ratios.
+and at 10 frames a second; the same without memweb's two storing threads (spool and database), which is the way of the
+sound alone and all that the stock arm does; latency from a frame to its interim answer, p50 and p99; from a frame that
+ends a turn to its final, p50 (memweb saves it to disk first); memory per session, as the slope from a fifth of the
+sessions, warm, to all of them, at ten frames a second (saturated, it would be the sound that waits for the disk). Then
+the ratios.
 """
 
 from __future__ import annotations
@@ -48,7 +50,9 @@ class Figures:
     """One arm, one run. CPU in microseconds a frame, latency in milliseconds, memory in kilobytes a session."""
 
     cpu_saturated: float = 0.0
+    way_saturated: float = 0.0
     cpu_paced: float = 0.0
+    way_paced: float = 0.0
     latency: list[float] = field(default_factory=list)
     finals: list[float] = field(default_factory=list)
     memory: float = 0.0
@@ -64,6 +68,8 @@ class Arm:
     opening: str | None
     frame: Callable[[int], bytes]
     process: psutil.Process
+    stores: bool
+    """Whether the sound passes on the main thread alone, and the others store it; stock passes it through both."""
 
 
 def page_frame(number: int) -> bytes:
@@ -71,9 +77,22 @@ def page_frame(number: int) -> bytes:
     return head + SILENCE
 
 
-def cpu_seconds(process: psutil.Process) -> float:
-    times = process.cpu_times()
-    return float(times.user + times.system)
+@dataclass(frozen=True)
+class Spent:
+    """CPU seconds: of the process, and of the threads that the sound passes through."""
+
+    process: float
+    way: float
+
+    def each(self, before: Spent, frames: int) -> tuple[float, float]:
+        """Microseconds a frame since `before`."""
+        return (self.process - before.process) / frames * 1e6, (self.way - before.way) / frames * 1e6
+
+
+def spent(arm: Arm) -> Spent:
+    threads = {thread.id: thread.user_time + thread.system_time for thread in arm.process.threads()}
+    times = arm.process.cpu_times()
+    return Spent(times.user + times.system, threads[arm.process.pid] if arm.stores else sum(threads.values()))
 
 
 class Session:
@@ -163,12 +182,12 @@ async def measure(arm: Arm, count: int, seconds: float) -> Figures:
     await pace(sessions, seconds)
     figures.memory = (arm.process.memory_info().rss - resident) / 1024 / (count - few)
     await saturate(sessions, 2)
-    cpu = cpu_seconds(arm.process)
+    before = spent(arm)
     frames = await saturate(sessions, seconds)
-    figures.cpu_saturated = (cpu_seconds(arm.process) - cpu) / frames * 1e6
-    cpu = cpu_seconds(arm.process)
+    figures.cpu_saturated, figures.way_saturated = spent(arm).each(before, frames)
+    before = spent(arm)
     frames = await pace(sessions, seconds)
-    figures.cpu_paced = (cpu_seconds(arm.process) - cpu) / frames * 1e6
+    figures.cpu_paced, figures.way_paced = spent(arm).each(before, frames)
     figures.latency = [delay for session in sessions for delay in session.latency]
     figures.finals = [delay for session in sessions for delay in session.finals]
     for session in sessions:
@@ -215,7 +234,7 @@ def stock_arm(upstream: str) -> Iterator[Arm]:
         wait_for_port(port)
         os.sched_setaffinity(child.pid, {0})
         url = f"ws://127.0.0.1:{port}/ws/"
-        yield Arm("stock", lambda: url, {}, None, lambda number: SILENCE, psutil.Process(child.pid))
+        yield Arm("stock", lambda: url, {}, None, lambda number: SILENCE, psutil.Process(child.pid), stores=False)
     finally:
         child.kill()
         child.wait()
@@ -239,6 +258,7 @@ def memweb_arm(upstream: str, folder: Path, server: str) -> Iterator[Arm]:
             opening % int(time.time() * 1000),
             page_frame,
             psutil.Process(running.pid),
+            stores=True,
         )
 
 
@@ -250,7 +270,9 @@ def percentile(values: list[float], share: float) -> float:
 def summary(name: str, runs: list[Figures]) -> dict[str, float]:
     row = {
         "CPU/frame saturated, us": statistics.median(run.cpu_saturated for run in runs),
+        "without storing": statistics.median(run.way_saturated for run in runs),
         "CPU/frame at 10 Hz, us": statistics.median(run.cpu_paced for run in runs),
+        "without storing, 10 Hz": statistics.median(run.way_paced for run in runs),
         "latency p50, ms": statistics.median(percentile(run.latency, 0.5) for run in runs),
         "latency p99, ms": statistics.median(percentile(run.latency, 0.99) for run in runs),
         "final p50, ms": statistics.median(percentile(run.finals, 0.5) for run in runs),

@@ -380,10 +380,11 @@ class Dictation:
     def _tell_state(self, now: float) -> None:
         if self.page is None or self._session is None or self._relay is None:
             return
-        view, before = self._session.view(), self._told[0] if self._told else None
-        is_news = before is None or (before.state, before.note) != (view.state, view.note)
+        before = self._told[0] if self._told else None
+        is_news = before is None or before.state != self._session.word or before.note != self._session.note
         if not is_news and now - self._told_at < 1.0:
             return
+        view = self._session.view()
         cost = self._relay.cost
         price = None if cost is None else f"{cost:.4f}"
         if (view, price) == self._told:

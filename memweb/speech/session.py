@@ -218,11 +218,14 @@ class LiveSession:
     # --- what the person is told ----------------------------------------------------------------------
 
     def view(self) -> View:
-        lag = self._lag()
+        """All of it; `word` and `note` are what has to be told at once when they change."""
         done = self.floor if not self._open else max(self.floor, self.sent - self._lag_ms * PER_MS)
-        return View(self._word(lag), min(done, max(self.captured, self.floor)) // PER_MS, lag, self.engine, self.note)
+        upto_ms = min(done, max(self.captured, self.floor)) // PER_MS
+        return View(self.word, upto_ms, self._lag(), self.engine, self.note)
 
-    def _word(self, lag_ms: int) -> str:
+    @property
+    def word(self) -> str:
+        """The state, in a word of the page's protocol."""
         if self.state in (State.ENDED, State.FAILED):
             return self.state.value
         if self._stopping:
@@ -232,7 +235,7 @@ class LiveSession:
         if self._paused or self._left_at is not None:
             return "paused"
         if self.state is State.LISTENING:
-            return "catching_up" if lag_ms > LAG_MS else "listening"
+            return "catching_up" if self._lag() > LAG_MS else "listening"
         # A line that rests for want of sound is taken up again by the next frame: nothing the person waits for.
         return "listening" if self.state is State.IDLE and self._was_open else "connecting"
 

@@ -1,16 +1,20 @@
-"""Nothing that was said, typed, called back or searched for reaches a log line, whatever the database says of it.
+"""Nothing that was said, typed, called back or searched for reaches a log line, whatever an error says of it.
 
-PostgreSQL puts the row it refuses into its error. The twins format the same errors as Python does, and find the words.
+PostgreSQL puts the row it refuses into its error, and Python the value it cannot use. The twins format the same errors
+as Python does, and find the words.
 """
 
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
+import os
 from collections.abc import Callable, Coroutine, Iterator
 from typing import Any
 
 import pytest
+from django.core.exceptions import ImproperlyConfigured
 from django.db import IntegrityError, connection
 from django.test import Client
 from django.utils import timezone
@@ -19,6 +23,7 @@ from memweb.accounts.models import User
 from memweb.dictation.finals import Finals
 from memweb.dictation.page import Page
 from memweb.logs import JsonLines, TextLines, scrubbed
+from memweb.speech.dialects.contract import RefusedParameter
 from tests.transcripts import making, posting
 from transcripts import services, streams, writer
 from transcripts.callbacks import applying, hooks
@@ -73,8 +78,97 @@ def test_of_a_databases_error_the_first_line_is_told(caplog: pytest.LogCaptureFi
     assert hold_the_words(as_python_does(caplog.records))
     logged = lines(caplog.records)
     assert not hold_the_words(logged)
-    assert logged.count("LookupError: while that was told") == 2
+    assert TextLines().format(caplog.records[0]).endswith("\nLookupError")
     assert logged.count(f"UniqueViolation: {told[:12]}") == logged.count(f"IntegrityError: {told[:12]}") == 2
+
+
+def refused_in_words() -> None:
+    raise RefusedParameter("prompt", f"prompt {WORDS!r} is too long")
+
+
+def with_a_note() -> None:
+    error = KeyError(WORDS)
+    error.add_note(WORDS)
+    raise error
+
+
+def one_of_several() -> None:
+    raise ExceptionGroup(WORDS, [ValueError(WORDS), ExceptionGroup("more", [KeyError(WORDS)])])
+
+
+def led_to_another() -> None:
+    try:
+        int(WORDS)
+    except ValueError as error:
+        try:
+            raise RuntimeError(f"because of {WORDS}") from error
+        except RuntimeError:
+            os.stat(f"/nowhere/{WORDS}")
+
+
+def led_to_itself() -> None:
+    first, second = ValueError(WORDS), KeyError(WORDS)
+    first.__cause__, second.__cause__ = second, first
+    raise first
+
+
+@pytest.mark.parametrize("breaks", [refused_in_words, with_a_note, one_of_several, led_to_another, led_to_itself])
+def test_an_error_tells_its_kind_and_its_place(caplog: pytest.LogCaptureFixture, breaks: Callable[[], None]) -> None:
+    try:
+        breaks()
+    except Exception as error:
+        kind = f"{type(error).__module__}.{type(error).__name__}".removeprefix("builtins.")
+        logging.getLogger("memweb.test").exception("it broke; %r", error)
+    assert hold_the_words(as_python_does(caplog.records))
+    logged = lines(caplog.records)
+    assert not hold_the_words(logged)
+    assert logged.count(f", in {breaks.__name__}") >= 2
+    assert logged.count(f"it broke; {kind}") == 2
+    assert "test_logs_keep_words.py" in logged
+
+
+def test_an_error_tells_what_led_to_it_and_what_the_system_says(caplog: pytest.LogCaptureFixture) -> None:
+    try:
+        led_to_another()
+    except OSError:
+        logging.getLogger("memweb.test").exception("it broke")
+    traced = TextLines().format(caplog.records[0])
+    told = [line for line in traced.splitlines() if line[:1].isupper()]
+    assert told == [
+        "Traceback (most recent call last):",
+        "ValueError",
+        "The above exception was the direct cause of the following exception:",
+        "Traceback (most recent call last):",
+        "RuntimeError",
+        "During handling of the above exception, another exception occurred:",
+        "Traceback (most recent call last):",
+        "FileNotFoundError: No such file or directory",
+    ]
+
+
+def test_errors_in_a_group_are_told_each(caplog: pytest.LogCaptureFixture) -> None:
+    try:
+        one_of_several()
+    except ExceptionGroup:
+        logging.getLogger("memweb.test").exception("it broke")
+    traced = TextLines().format(caplog.records[0])
+    for line in ("\nExceptionGroup\n", "\n  | ValueError\n", "\n  | ExceptionGroup\n", "\n  |   | KeyError"):
+        assert line in traced
+
+
+@pytest.mark.parametrize("error", [ModuleNotFoundError("No module named 'av'"), ImproperlyConfigured("Set a name.")])
+def test_what_an_operator_can_mend_is_told(caplog: pytest.LogCaptureFixture, error: Exception) -> None:
+    logging.getLogger("memweb.test").error("it broke", exc_info=error)
+    assert lines(caplog.records).count(str(error)) == 2
+
+
+async def test_what_nobody_awaited_is_told_without_its_words(caplog: pytest.LogCaptureFixture) -> None:
+    future = asyncio.get_running_loop().create_future()
+    future.set_exception(ValueError(WORDS))
+    del future
+    gc.collect()
+    assert "never retrieved" in caplog.text
+    assert_kept(caplog)
 
 
 def test_rows_within_a_message_are_cut() -> None:

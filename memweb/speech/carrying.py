@@ -6,7 +6,7 @@ What was corrected is found again by its words and its time. What cannot be foun
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 
@@ -101,10 +101,16 @@ def carry(changes: Iterable[Correction], reading: Sequence[Segment]) -> Carried:
     return Carried(tuple(segments), placed, agreed, tuple(unplaced))
 
 
-def openings(current: Sequence[Segment], reading: Sequence[Segment]) -> tuple[list[Opening], list[Segment]]:
+def openings(
+    current: Sequence[Segment],
+    reading: Sequence[Segment],
+    *,
+    is_newer: Callable[[str, str], bool] = lambda ours, theirs: False,
+) -> tuple[list[Opening], list[Segment]]:
     """Where another reading's paragraphs begin and go on as a person said in this one; and whose place was not found.
 
-    What a person said of the other reading's own paragraphs stays.
+    What a person said of the other reading's own paragraphs stays, unless what was said here is newer:
+    `is_newer` is asked with the key of this one's segment and of the other's.
     """
     ours, theirs = _spots(current), _spots(reading)
     times, norms = [spot.at_ms for spot in theirs], [spot.norm for spot in ours]
@@ -124,9 +130,13 @@ def openings(current: Sequence[Segment], reading: Sequence[Segment]) -> tuple[li
             is_first = theirs[at - 1].segment != there.segment
             if not is_first and segment.opens:  # within a segment it goes on by itself
                 found.append(Opening(reading[there.segment].key, there.begin, True))
-            elif is_first and reading[there.segment].opens is None:
+            elif is_first and _gives_way(reading[there.segment], segment, is_newer):
                 found.append(Opening(reading[there.segment].key, 0, segment.opens))
     return found, unplaced
+
+
+def _gives_way(theirs: Segment, ours: Segment, is_newer: Callable[[str, str], bool]) -> bool:
+    return theirs.opens is None or (theirs.opens != ours.opens and is_newer(ours.key, theirs.key))
 
 
 def _opening(

@@ -494,6 +494,22 @@ def test_splits_and_joins_go_over_to_a_new_version_where_their_words_are(version
     assert [row.opens for row in again.segments.shown()] == [None, None, False, False]
 
 
+def test_what_was_said_last_of_a_paragraphs_beginning_holds_in_both_versions(version: Version, alice: User) -> None:
+    editing.split(**paragraph(version, "1-2"), at=len("not at the"), user_id=alice.pk)
+    again = heard_again(version, making.line("w-0", 9_200, "Not at the time, certainly."))
+    carrying.carry_over(source=version, target=again)
+    here, there = (one.segments.get(opens=True).key for one in (version, again))
+    editing.join(**paragraph(again, there), user_id=alice.pk)
+    for source, target in ((again, version), (version, again)):
+        carrying.carry_over(source=source, target=target)
+        assert [version.segments.get(key=here).opens, again.segments.get(key=there).opens] == [False, False]
+    editing.split(**paragraph(version, "1-2", here), at=len("not at the "), user_id=alice.pk)
+    for source, target in ((again, version), (version, again)):
+        carrying.carry_over(source=source, target=target)
+        assert version.segments.get(key=here).opens, "it was split once more after it was joined"
+    assert again.segments.get(key=there).opens
+
+
 def test_a_split_whose_words_are_not_found_is_listed(version: Version, alice: User) -> None:
     editing.split(**paragraph(version, "1-2"), at=len("not at the"), user_id=alice.pk)
     again = heard_again(version, making.line("w-0", 0, "so when"), making.line("w-1", 9_200, "Nothing like it at all."))

@@ -33,7 +33,10 @@ def carry_over(*, source: Version, target: Version, speakers_follow: bool = Fals
         changes = carrying.not_made(changes, carrying.corrections(original_of(target), reading))
     carried = carrying.carry(changes, reading)
     after = {new.key: _fields(old, new) for old, new in zip(reading, carried.segments, strict=True) if new != old}
-    found, lost = carrying.openings(_read(current), _read(carried.segments))
+    ours, theirs = _openings_told(source), _openings_told(target)
+    found, lost = carrying.openings(
+        _read(current), _read(carried.segments), is_newer=lambda key, other: ours.get(key, 0) > theirs.get(other, 0)
+    )
     for one in found:
         if not one.at:
             after[one.key] = after.get(one.key, {}) | {"opens": one.opens}
@@ -91,6 +94,15 @@ def _change(target: Version, after: editing.Sides) -> None:
 def _read(segments: Sequence[speech.Segment]) -> list[speech.Segment]:
     """As they are shown, and cut: on one line each."""
     return [replace(segment, text=line(segment.text)) for segment in segments]
+
+
+def _openings_told(version: Version) -> dict[str, int]:
+    """By segment key: the last entry of the journal that says whether a paragraph begins there."""
+    told: dict[str, int] = {}
+    for edit in Edit.objects.filter(version=version).order_by("id"):
+        _, after = editing.sides(edit)
+        told |= {key: edit.pk for key, fields in after.items() if fields and "opens" in fields}
+    return told
 
 
 def _told(segment: speech.Segment) -> str:

@@ -13,12 +13,13 @@ from pytest_django import DjangoAssertNumQueries
 
 from memweb.accounts.models import User
 from tests.transcripts import making
-from transcripts import jobs, services
+from transcripts import jobs, search, services
 from transcripts.errors import StillLive
 from transcripts.files import sample
-from transcripts.models import Edit, Job, Record
-from transcripts.shown import wording
+from transcripts.models import Edit, Job, Record, Speaker
+from transcripts.shown import cards, wording
 from transcripts.shown.paging import Place, page
+from transcripts.shown.paragraphs import Voice
 
 pytestmark = pytest.mark.django_db
 
@@ -113,6 +114,17 @@ def test_a_page_costs_the_same_few_queries_however_long(
     some(alice, 30)
     with django_assert_max_num_queries(7):
         assert len(titles(listed(client))) == 30
+
+
+def test_a_voice_with_a_label_in_each_version_is_told_once(alice: User, client: Client) -> None:
+    record = making.dictation(alice, "The ferry left.")
+    for label, name in {"A": "Maya", "B": "", "SPEAKER_00": "maya", "SPEAKER_01": "Kwame"}.items():
+        Speaker.objects.create(record=record, label=label, name=name)
+    record.versions.get().segments.update(speaker=Speaker.objects.get(label="SPEAKER_00"))
+    by = '<b class="c1" dir="auto">Maya</b>, <b class="c2" dir="auto">B</b> and 1 more'
+    assert by in listed(client)
+    (hit,) = cards.hits([search.Group(record.pk, [record.versions.get().segments.get().pk], 1)], search.parse("ferry"))
+    assert hit.moments[0].voice == Voice("Maya", "c1")
 
 
 def test_an_empty_library_says_how_to_begin(client: Client) -> None:

@@ -61,8 +61,7 @@ class Hits:
 
 def card(record: Any, *, now: datetime) -> Card:
     """The row of a record that came through `for_cards`."""
-    speakers = list(record.speakers.all())
-    voices = list(voices_of((speaker.label, str(speaker)) for speaker in speakers).values())
+    voices = list(dict.fromkeys(_voices(record).values()))
     facts = [wording.moment(record.started_at), record.get_source_display()]
     if record.language:
         facts.append(wording.language(record.language))
@@ -106,8 +105,18 @@ def titled(ids: Sequence[uuid.UUID], query: search.Query) -> list[Hits]:
     return [_hits(records[pk], [], 0, query) for pk in ids if pk in records]
 
 
+def _voices(record: Any) -> dict[str, Voice]:
+    """By label. Who has one name is one voice: each version of the record may have a label of its own for it."""
+    names = {speaker.label: str(speaker) for speaker in record.speakers.all()}
+    first: dict[str, str] = {}
+    for label, name in names.items():
+        first.setdefault(name.casefold(), label)
+    voices = voices_of((label, names[label]) for label in first.values())
+    return {label: voices[first[name.casefold()]] for label, name in names.items()}
+
+
 def _hits(record: Record, segments: Sequence[Segment], count: int, query: search.Query) -> Hits:
-    voices = voices_of((speaker.label, str(speaker)) for speaker in record.speakers.all())
+    voices = _voices(record)
     live = record.status == Record.Status.LIVE
     facts = [] if live else [wording.moment(record.started_at)]
     facts += [wording.clock(record.duration_ms), str(Record.Source(record.source).label)]

@@ -276,6 +276,15 @@ def next_connection(record_id: uuid.UUID) -> int:
     return (last or 0) + 1
 
 
+def next_sequence(record_id: uuid.UUID, connection: int) -> int:
+    """The number of the next message of this connection."""
+    from transcripts.models import Message
+
+    kept = Message.objects.filter(record_id=record_id, connection=connection)
+    last = kept.aggregate(last=Max("sequence"))["last"]
+    return 0 if last is None else last + 1
+
+
 def beginnings(segment_ids: list[int]) -> list[int]:
     """Where these segments begin, in order, in milliseconds."""
     from transcripts.models import Segment

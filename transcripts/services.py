@@ -368,12 +368,13 @@ def transcribe_again(*, record_id: uuid.UUID, options: Mapping[str, Any]) -> Job
     return jobs.enqueue(record_id=record_id, kind=Job.Kind.TRANSCRIBE, options=options)
 
 
-def keep_result(*, record_id: uuid.UUID, dialect: str, raw: bytes) -> None:
-    """Keep a finished result verbatim, as a connection of one message."""
+def keep_result(*, record_id: uuid.UUID, dialect: str, raw: bytes, of: int | None = None) -> None:
+    """Keep a finished result verbatim, as a connection of its own; `of`: with that of the result it tells more of."""
+    place = of or queries.next_connection(record_id)
     message = MessageRow(
         record_id=record_id,
-        connection=queries.next_connection(record_id),
-        sequence=0,
+        connection=place,
+        sequence=queries.next_sequence(record_id, place),
         offset_ms=0,
         dialect=f"batch:{dialect}",
         arrived_at=timezone.now(),

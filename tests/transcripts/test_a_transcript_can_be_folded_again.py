@@ -21,7 +21,9 @@ from tests.transcripts import making, posting
 from transcripts import services, streams
 from transcripts.callbacks import applying
 from transcripts.editor import editing
+from transcripts.hearing import results
 from transcripts.hearing.refold import refold
+from transcripts.hearing.transcription import OF_VERSION
 from transcripts.models import Job, Message, Record, Segment, Version
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -142,6 +144,51 @@ def test_a_files_results_fold_to_the_same_versions(alice: User) -> None:
     spoiled(record)
     assert refold(record_id=record.pk) == 4
     assert rows(record) == before
+
+
+def test_speakers_told_late_fold_into_the_text_they_were_asked_for(alice: User) -> None:
+    """Whisper listened once more before the older text's pass was retried."""
+    record = making.dictation(alice, finished=False)
+    record.versions.all().delete()
+    Record.objects.filter(pk=record.pk).update(status=Record.Status.FINISHING, source="file", current_version=None)
+    said = [{"start_time": n * 2.0, "end_time": n * 2.0 + 1, "text": f"Line {n}."} for n in range(2)]
+    late = {OF_VERSION: 1}
+    for task, kind, speaker, options in (
+        ("f1", "transcribe", "", {}),
+        ("f2", "transcribe", "", {}),
+        ("f3", "speakers", "SPEAKER_02", {OF_VERSION: 2}),
+        ("f4", "speakers", "SPEAKER_00", late),
+        ("f5", "speakers", "SPEAKER_01", late),
+    ):
+        due = timezone.now() + timedelta(hours=1)
+        Job.objects.create(record=record, kind=kind, status="awaiting", due_at=due, task_id=task, options=options)
+        items = [{"start": 0.0, "end": 9.0, "speaker": speaker}] if speaker else said
+        posting.store(alice, envelope.rows_callback(task, items, 9.0, "whisper-1"))
+        applying.apply_waiting()
+    before = rows(record)
+    voices = [list(one.segments.values_list("speaker__label", flat=True)) for one in record.versions.all()]
+    assert voices == [["SPEAKER_01"] * 2, ["SPEAKER_02"] * 2]
+    assert refold(record_id=record.pk) == 0
+    spoiled(record)
+    assert refold(record_id=record.pk) == 4
+    assert rows(record) == before
+    of_first, of_second = (results.of_version(one) for one in record.versions.all())
+    assert [(one.connection, one.sequence) for one in of_first] == [(1, 0), (1, 1), (1, 2)]
+    assert [(one.connection, one.sequence) for one in of_second] == [(2, 0), (2, 1)]
+
+
+def test_speakers_kept_by_an_older_memweb_fold_into_whispers_last_text(alice: User) -> None:
+    record = making.dictation(alice, finished=False)
+    record.versions.all().delete()
+    whisper = b'{"items":[{"start_time":0,"end_time":1,"text":"Line."}]}'
+    for dialect, raw in (("whisper-1", whisper), ("elevenlabs", b"{}"), ("pyannote", b"{}")):
+        services.keep_result(record_id=record.pk, dialect=dialect, raw=raw)
+    first, second = (
+        services.add_version(record_id=record.pk, kind=kind, model="x", language="en", segments=[])
+        for kind in results.MADE_OF_RESULTS
+    )
+    assert [one.connection for one in results.of_version(first)] == [1, 3]
+    assert [one.connection for one in results.of_version(second)] == [2]
 
 
 def test_results_that_fit_no_version_change_nothing(alice: User) -> None:

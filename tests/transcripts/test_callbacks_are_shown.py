@@ -185,8 +185,14 @@ def test_a_result_is_shown_as_it_came(alice: User, bob: User) -> None:
     assert json.loads(answer.content) == ANALYSED
     assert answer["Content-Type"].startswith("text/plain")
     assert signed_in(bob).get(path).status_code == 404
+    services.keep_result(record_id=record.pk, dialect="pyannote", raw=b"voices", of=1)
+    assert f'"{path}"' in html(signed_in(alice), f"/transcripts/{record.pk}/panels/?version=2")
+    assert f'"{path}?part=1"' in html(signed_in(alice), f"/transcripts/{record.pk}/panels/?version=2")
+    assert signed_in(alice).get(path, {"part": "1"}).content == b"voices"
     for odd in (2, 10**20):
         assert signed_in(alice).get(f"/transcripts/{record.pk}/results/{odd}/").status_code == 404
+    for odd in ("2", "-1", "x", "9" * 20):
+        assert signed_in(alice).get(path, {"part": odd}).status_code == 404
 
 
 def test_a_result_that_cannot_be_read_has_no_panels_and_breaks_nothing(alice: User) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from transcripts import jobs
 from transcripts.errors import LibraryError
-from transcripts.files.options import WHISPER
+from transcripts.files.options import PYANNOTE, WHISPER
 from transcripts.hearing import speakers, transcription
 from transcripts.hearing.transcription import Outcome
 from transcripts.models import Job
@@ -19,7 +19,7 @@ def called_back(*, job: Job, raw: bytes) -> bool:
         return False
     try:
         if job.kind == Job.Kind.SPEAKERS:
-            speakers.keep(job_id=job.pk, outcome=Outcome(raw, speakers.PYANNOTE))
+            speakers.keep(job_id=job.pk, outcome=Outcome(raw, PYANNOTE))
         else:
             transcription.keep(job_id=job.pk, outcome=Outcome(raw, WHISPER))
         transcription.let_go_later(job)

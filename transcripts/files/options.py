@@ -15,6 +15,8 @@ from memweb.speech import meter
 from memweb.speech.text import line
 
 WHISPER, ELEVENLABS, ASSEMBLYAI = "whisper-1", "elevenlabs", "assemblyai"
+PYANNOTE = "pyannote"
+"""Who tells speakers apart where Whisper listens."""
 LISTENERS: dict[str, str] = {WHISPER: "Whisper", ELEVENLABS: "ElevenLabs", ASSEMBLYAI: "AssemblyAI"}
 MODELS: dict[str, tuple[tuple[str, str], ...]] = {
     WHISPER: (("whisper-1", "Whisper"),),

@@ -8,8 +8,7 @@ from memweb.speech.dialects import batch
 from memweb.speech.dialects.batch import BatchResult
 from memweb.speech.transcript import Transcript
 from transcripts.errors import Useless
-from transcripts.files.options import WHISPER
-from transcripts.hearing.speakers import PYANNOTE
+from transcripts.files.options import PYANNOTE, WHISPER
 from transcripts.hearing.transcription import Outcome, payload_of
 from transcripts.models import Message, Version
 
@@ -23,6 +22,7 @@ class Result:
     """One result, read."""
 
     connection: int
+    sequence: int
     """Which message of the record it is."""
     dialect: str
     said: BatchResult
@@ -36,24 +36,46 @@ class Result:
 def of_version(version: Version) -> list[Result]:
     """The result it was made of, then those that told its speakers; no other is read.
 
-    Each result with text made one version, in that order. None where they do not fit together, or none made it.
+    None where results and versions do not fit together, or none made it.
     """
+    own = Message.objects.filter(pk__in=[pk for pk, *_ in _of_version(version)])
+    return [Result(row.connection, row.sequence, row.dialect.removeprefix(PREFIX), _read(row)) for row in own]
+
+
+def connection_of(version: Version) -> int | None:
+    """The connection of the result it was made of, where what tells its speakers is kept too."""
+    own = _of_version(version)
+    return own[0][1] if own else None
+
+
+_Kept = tuple[int, int, str]
+"""A message's id, its connection and its dialect."""
+
+
+def _of_version(version: Version) -> list[_Kept]:
+    """As `of_version`, not read. Each result with text made one version, in that order."""
     if version.kind not in MADE_OF_RESULTS:
         return []
     made = Version.objects.filter(record_id=version.record_id, kind__in=MADE_OF_RESULTS)
     numbers = list(made.order_by("number").values_list("number", flat=True))
     kept = Message.objects.filter(record_id=version.record_id, dialect__startswith=PREFIX)
-    groups: list[tuple[str, list[int]]] = []
-    for pk, dialect in kept.values_list("pk", "dialect"):
-        if dialect != PREFIX + PYANNOTE:
-            groups.append((dialect, [pk]))
-        elif groups:  # only Whisper's are asked for after the text, and perhaps after another provider's text
-            _, group = next((one for one in reversed(groups) if one[0] == PREFIX + WHISPER), groups[-1])
-            group.append(pk)
-    if len(numbers) != len(groups):
-        return []
-    own = kept.filter(pk__in=groups[numbers.index(version.number)][1])
-    return [Result(row.connection, row.dialect.removeprefix(PREFIX), _read(row)) for row in own]
+    groups: list[list[_Kept]] = []
+    for one in kept.values_list("pk", "connection", "dialect"):
+        if one[2] != PREFIX + PYANNOTE:
+            groups.append([one])
+        elif groups:
+            _told_of(groups, one).append(one)
+    return groups[numbers.index(version.number)] if len(numbers) == len(groups) else []
+
+
+def _told_of(groups: list[list[_Kept]], one: _Kept) -> list[_Kept]:
+    """The text whose speakers it tells: of the same connection; the last that Whisper heard before it, where it has a
+    connection of its own, as an older memweb kept it. Others tell their speakers themselves.
+    """
+    last = groups[-1]
+    if last[0][1] == one[1]:
+        return last
+    return next((group for group in reversed(groups) if group[0][2] == PREFIX + WHISPER), last)
 
 
 def _read(row: Message) -> BatchResult:

@@ -12,13 +12,12 @@ from memweb.speech.dialects import batch
 from transcripts import jobs, services
 from transcripts.editor import carrying
 from transcripts.errors import Useless
-from transcripts.files.options import Options
+from transcripts.files.options import PYANNOTE, Options
+from transcripts.hearing import results
 from transcripts.hearing.transcription import GONE, OF_VERSION, Outcome, at_gateway, in_time, let_go, payload_of
 from transcripts.jobs import Lease
 from transcripts.models import Job, Record, Recording, Version
 from transcripts.values import segment_value
-
-PYANNOTE = "pyannote"
 
 
 def tell(lease: Lease) -> None:
@@ -58,8 +57,9 @@ def keep(*, job_id: int, outcome: Outcome, holder: str | None = None) -> None:
     if job is None:
         return
     turns = batch.read(PYANNOTE, payload_of(outcome)).transcript.segments
-    services.keep_result(record_id=record.pk, dialect=PYANNOTE, raw=outcome.raw)
     version = _version_of(job)
+    told_of = results.connection_of(version) if version else None
+    services.keep_result(record_id=record.pk, dialect=PYANNOTE, raw=outcome.raw, of=told_of)
     if version is not None:
         said = [segment_value(row) for row in version.segments.shown()]
         services.set_speakers(version=version, speakers=assign(said, turns))

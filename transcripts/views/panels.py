@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -81,9 +82,11 @@ def panels(request: HttpRequest, record_id: uuid.UUID) -> HttpResponse:
 @require_safe
 @login_required
 def result(request: HttpRequest, record_id: uuid.UUID, connection: int) -> HttpResponse:
-    """One result as it came, as text."""
+    """One result as it came, as text; `part` counts those that tell more of the first."""
     kept = Message.objects.filter(record=record_of(request, record_id), dialect__startswith=results.PREFIX)
-    found = kept.filter(connection=connection, sequence=0).first() if connection < 2**31 else None
+    place = request.GET.get("part", "0")
+    is_place = connection < 2**31 and re.fullmatch(r"[0-9]{1,9}", place)
+    found = kept.filter(connection=connection, sequence=int(place)).first() if is_place else None
     if found is None:
         raise Http404
     return as_text(bytes(found.raw))

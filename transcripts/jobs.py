@@ -71,9 +71,12 @@ def _is_free(job: Job, now: datetime) -> bool:
     if job.status == Job.Status.QUEUED:
         return job.due_at <= now
     if job.status == Job.Status.RUNNING and job.lease_until is not None:
-        if job.lease_until < now:
+        if job.lease_until >= now:
+            _ring(job, job.lease_until)  # its bell came early, because the lease was renewed: set it again
+        elif job.pk in _in_hand:  # the clock was set forward: whoever works on it renews the lease in a moment
+            _ring(job, now + LEASE)
+        else:
             return True
-        _ring(job, job.lease_until)  # its bell came early, because the lease was renewed: set it again
     return False
 
 
@@ -218,13 +221,18 @@ def retry(*, record_id: uuid.UUID, job_id: int | None) -> Job | None:
 
 
 def reap() -> int:
-    """Ring for every job whose worker let go of it, or that nobody came for. How many there were."""
+    """Ring for every job whose worker let go of it, or that nobody came for. How many there were.
+
+    Where the clock was set back, leases and waits that it began before are cut to what they may be from now.
+    """
     now = timezone.now()
     with transaction.atomic():
         for job in Job.objects.uncalled(now).select_for_update():
             job.options = {**job.options, "wait": True}
             _give_up(job, UNCALLED)
-        lost = [*Job.objects.abandoned(now), *Job.objects.overdue(now - UNHEARD)]
+        Job.objects.leased_beyond(now + LEASE).update(lease_until=now + LEASE)
+        waiting_too_long = Job.objects.due_beyond(now + backoff(ATTEMPTS - 1))
+        lost = [*Job.objects.abandoned(now), *Job.objects.overdue(now - UNHEARD), *waiting_too_long]
         for job in lost:
             _ring(job, now)
             if job.status == Job.Status.QUEUED:  # not again before another such wait

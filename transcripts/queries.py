@@ -166,6 +166,14 @@ class JobQuerySet(QuerySet["Job"]):
         """Waiting since before then: its doorbell was lost or nobody was there to hear it."""
         return self.filter(status="queued", due_at__lt=since)
 
+    def leased_beyond(self, latest: datetime) -> Self:
+        """Held for longer than any lease lasts: the clock was set back."""
+        return self.filter(status="running", lease_until__gt=latest)
+
+    def due_beyond(self, latest: datetime) -> Self:
+        """Waiting for a moment farther off than any wait is long: the clock was set back."""
+        return self.filter(status="queued", due_at__gt=latest)
+
 
 class UploadQuerySet(QuerySet["Upload"]):
     def visible_to(self, user: User) -> Self:

@@ -17,6 +17,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import DatabaseError, connection, transaction
+from django.db.models import Q
 from django.utils import timezone
 from django_tasks import task
 
@@ -123,7 +124,10 @@ def take(*, pk: int, holder: str) -> Task | None:
 def _is_free(held: Task, now: datetime) -> bool:
     if held.status == Task.Status.QUEUED:
         return held.due_at <= now
-    return held.status == Task.Status.RUNNING and held.lease_until is not None and held.lease_until < now
+    if held.status != Task.Status.RUNNING or held.lease_until is None or held.pk in _in_hand:
+        # In hand and run out: the clock was set forward, and whoever works on it renews the lease in a moment.
+        return False
+    return held.lease_until < now
 
 
 def renew(*, pk: int, holder: str, progress: int) -> bool:
@@ -220,12 +224,17 @@ def _tell(held: Task, outcome: Outcome) -> None:
 
 
 def reap() -> int:
-    """Ring for every task whose worker let go of it, or that nobody came for. How many there were."""
+    """Ring for every task whose worker let go of it, or that nobody came for. How many there were.
+
+    Where the clock was set back, leases and waits that it began before are cut to what they may be from now.
+    """
     now = timezone.now()
-    lost = [
-        *Task.objects.filter(status=Task.Status.RUNNING, lease_until__lt=now),
-        *Task.objects.filter(status=Task.Status.QUEUED, due_at__lt=now - UNHEARD),
-    ]
+    running = Task.objects.filter(status=Task.Status.RUNNING)
+    running.filter(lease_until__gt=now + LEASE).update(lease_until=now + LEASE)
+    waiting = Task.objects.filter(status=Task.Status.QUEUED)
+    unheard = Q(due_at__lt=now - UNHEARD)
+    too_long = Q(due_at__gt=now + AGAIN * (ATTEMPTS - 1))
+    lost = [*running.filter(lease_until__lt=now), *waiting.filter(unheard | too_long)]
     for held in lost:
         with transaction.atomic():
             _ring(held, now)

@@ -429,9 +429,19 @@ if not Upload.objects.filter(owner=owner).exists():
 """
 
 
+@pytest.fixture(scope="module")
+def at_rest(server: RunningServer) -> RunningServer:
+    """The server after its worker has ended, for the last tests of this file: jobs stay as they were made."""
+    server.stop_one("worker")
+    return server
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize(("width", "height"), [(1280, 940), (390, 844)], ids=["desk", "phone"])
-def test_every_state_is_accessible(server: RunningServer, scheme: str, width: int, height: int, tmp_path: Path) -> None:
+def test_every_state_is_accessible(
+    at_rest: RunningServer, scheme: str, width: int, height: int, tmp_path: Path
+) -> None:
+    server = at_rest
     server.ask(_ROWS)
     size = {"width": width, "height": height}
     with browser(server, None, viewport=size, color_scheme=scheme, reduced_motion="reduce") as driven:

@@ -47,7 +47,9 @@ export function roomFor(unsent, { usage = 0, quota = Infinity } = {}) {
   return unsent === WARN_UNSENT ? 'warn' : '';
 }
 
-/** What stops a dictation: heading, detail, sentence, and one action {label, does}. */
+const SAFE = 'Nothing is lost';
+
+/** What stops a dictation: heading, detail, sentence, one action {label, does}, and the sentence where this page alone has the sound. */
 export const PROBLEMS = {
   denied: ['No microphone', 'Blocked', 'Your browser blocked the microphone.', 'How to allow it', 'help'],
   missing: ['No microphone', 'None found', 'No microphone was found. Plug one in, then try again.', 'Try again', 'start'],
@@ -55,14 +57,20 @@ export const PROBLEMS = {
   insecure: ['No microphone', 'Plain http', 'Browsers give a microphone to https pages only.', 'What to do', 'help'],
   unsupported: ['No microphone', 'Old browser', 'This browser cannot record. A current Chrome, Firefox, Edge or Safari can.', '', ''],
   failed: ['No microphone', 'Not started', 'The microphone did not start.', 'Try again', 'start'],
-  unplugged: ['Microphone gone', 'Nothing is lost', 'The microphone went away. Plug it in or choose another to go on.', 'Choose', 'options'],
-  taken: ['Open elsewhere', 'Nothing is lost', 'Another tab has this session.', 'Use it here', 'retry'],
-  signed_out: ['Signed out', 'Nothing is lost', 'You are signed out. What is not sent yet waits on this device.', 'Sign in', 'sign-in'],
+  unplugged: ['Microphone gone', SAFE, 'The microphone went away. Plug it in or choose another to go on.', 'Choose', 'options'],
+  taken: ['Open elsewhere', SAFE, 'Another tab has this session.', 'Use it here', 'retry'],
+  signed_out: [
+    'Signed out', SAFE, 'You are signed out. What is not sent yet waits on this device.', 'Sign in', 'sign-in',
+    'You are signed out. What is not sent yet waits in this page: please leave it open.',
+  ],
   foreign: ['Not yours', '', 'This session belongs to somebody else.', 'Start anew', 'anew'],
-  refused: ['Stopped', 'Nothing is lost', 'The server would not go on with this page.', 'Try again', 'retry'],
+  refused: ['Stopped', SAFE, 'The server would not go on with this page.', 'Try again', 'retry'],
   hole: ['Stopped', 'Part is missing', 'The server asks for sound this browser no longer has.', 'Download the rest', 'download'],
-  local_full: ['Stopped', 'Nothing is lost', 'This device has no room for more unsent sound.', 'Download audio', 'download'],
-  long_unsent: ['Stopped', 'Nothing is lost', 'Two hours wait unsent on this device. Recording stopped.', 'Download audio', 'download'],
+  local_full: ['Stopped', SAFE, 'This device has no room for more unsent sound.', 'Download audio', 'download'],
+  long_unsent: [
+    'Stopped', SAFE, 'Two hours wait unsent on this device. Recording stopped.', 'Download audio', 'download',
+    'Two hours wait unsent in this page: please leave it open. Recording stopped.',
+  ],
 };
 
 /** Labels of the actions a server's error may ask for. */
@@ -70,14 +78,20 @@ const ACTIONS = { retry: ['Retry now', 'retry'], settings: ['Open settings', 'se
 
 const note = (kind, text, label = '', does = '') => ({ kind, text, label, does });
 
-function problemOf({ problem, phase }) {
+/** Whether what was said is anywhere but in this page. */
+const isKept = ({ keeps, unsent }) => keeps || unsent === 0;
+
+function problemOf(facts) {
+  const { problem, phase } = facts;
+  const safe = isKept(facts) ? SAFE : 'Held by this page alone';
   if (problem.message) {
     const [label, does] = ACTIONS[problem.action] ?? ['', ''];
-    const [words, detail] = phase === 'idle' ? ['Not started', 'Nothing was recorded'] : ['Stopped', 'Nothing is lost'];
+    const [words, detail] = phase === 'idle' ? ['Not started', 'Nothing was recorded'] : ['Stopped', safe];
     return { words, detail, note: note('bad', problem.message, label, does) };
   }
-  const [words, detail, text, label, does] = PROBLEMS[problem.code] ?? PROBLEMS.failed;
-  return { words, detail, note: note('bad', text, label, does) };
+  const [words, detail, text, label, does, unkept = text] = PROBLEMS[problem.code] ?? PROBLEMS.failed;
+  const sentence = isKept(facts) ? text : unkept;
+  return { words, detail: detail === SAFE ? safe : detail, note: note('bad', sentence, label, does) };
 }
 
 const QUIET_FRAMES = 30;

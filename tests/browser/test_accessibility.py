@@ -34,6 +34,8 @@ STATES = {
     "unplugged": {"phase": "paused", "problem": {"code": "unplugged"}},
     "taken": {"phase": "paused", "problem": {"code": "taken"}},
     "long_unsent": {"phase": "paused", "problem": {"code": "long_unsent"}},
+    "unplugged-unkept": {"phase": "paused", "problem": {"code": "unplugged"}, "keeps": False},
+    "signed-out-unkept": {"phase": "paused", "problem": {"code": "signed_out"}, "keeps": False},
     "signed-out": {"trouble": {"code": "signed_out", "message": "You are signed out. Recording goes on and is kept on "
                    "this device.", "action": "sign-in"}},
     "capacity": {"phase": "idle", "problem": {"code": "capacity", "message": "Every place on this machine is taken. "

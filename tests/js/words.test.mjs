@@ -56,6 +56,21 @@ test('where the browser keeps nothing it is not said to be kept', () => {
   assert.equal(note.text, 'Connection lost. 8 seconds held by this page alone: please leave it open.');
 });
 
+test('nothing is lost is said where it is so: what this page alone holds is said to be there', () => {
+  const shown = (code, more) => pageState(facts({ phase: 'paused', problem: { code }, ...more }));
+  for (const [code, [, detail]] of Object.entries(PROBLEMS)) {
+    const unkept = shown(code, { keeps: false, unsent: 3 });
+    assert.doesNotMatch(`${unkept.detail} ${unkept.note.text}`, /nothing is lost|on this device\./i, code);
+    assert.equal(shown(code, { keeps: true, unsent: 3 }).detail, detail);
+    assert.equal(shown(code, { keeps: false, unsent: 0 }).detail, detail, 'the server has all of it');
+  }
+  assert.equal(shown('unplugged', { keeps: false, unsent: 3 }).detail, 'Held by this page alone');
+  assert.match(shown('signed_out', { keeps: false, unsent: 3 }).note.text, /waits in this page: please leave it open\.$/);
+  const problem = { code: 'capacity', message: 'Every place is taken.', action: 'retry' };
+  assert.equal(pageState(facts({ phase: 'paused', problem, keeps: false, unsent: 3 })).detail, 'Held by this page alone');
+  assert.equal(pageState(facts({ phase: 'idle', problem, keeps: false, unsent: 3 })).detail, 'Nothing was recorded');
+});
+
 test('every problem has a cause in a sentence without apology, and at most one action', () => {
   for (const [code, [words, , text, label, does]] of Object.entries(PROBLEMS)) {
     assert.match(text, /\.$/, code);

@@ -86,6 +86,8 @@ class Page {
       finish: () => recorder.finish(),
       start: () => this.#start(),
       retry: () => recorder.retry(),
+      reopen: () => recorder.reopen(),
+      'forget-gap': () => recorder.forgetGap(),
       undo: () => recorder.undo(),
       redo: () => recorder.redo(),
       mark: () => this.#mark(),

@@ -77,7 +77,7 @@ export class Microphone {
     const context = new AudioContext({ latencyHint: 'interactive' });
     this.#context = context;
     // iOS takes the context away for a call, and gives it back after it.
-    context.onstatechange = () => this.#context === context && this.on.muted(context.state === 'interrupted');
+    context.onstatechange = () => this.#context === context && this.#turned();
     await Promise.all([context.audioWorklet.addModule(this.worklet), context.resume()]);
     const node = new AudioWorkletNode(context, 'pcm', {
       channelCount: 1,
@@ -111,17 +111,29 @@ export class Microphone {
     for (const track of this.#stream?.getTracks() ?? []) track.enabled = false;
   }
 
+  /** A browser may suspend the sound of a page by itself: ask for it back. */
+  wake() {
+    if (this.#context?.state === 'suspended') this.#context.resume().catch(() => {}); // closed meanwhile
+  }
+
   recycle(buffer) {
     this.#node?.port.postMessage(buffer, [buffer]);
   }
 
   close() {
+    // What a thread that stood still hands over later would take the numbers of the next stretch.
+    if (this.#node) this.#node.port.onmessage = null;
     for (const track of this.#stream?.getTracks() ?? []) {
       track.onended = null;
       track.stop();
     }
     this.#context?.close();
     this.#context = this.#stream = this.#node = null;
+  }
+
+  #turned() {
+    this.on.muted(this.#context.state === 'interrupted');
+    this.wake();
   }
 
   #hear(data) {

@@ -4,6 +4,7 @@
  * page, and `on.level(peak)` for each frame.
  */
 
+import { Clocks } from './clocks.js';
 import { readHeader, SAMPLES_PER_MS, wavOf } from './frames.js';
 import { clock, holdSession, socketOf } from './line.js';
 import { Microphone, reasonOf } from './microphone.js';
@@ -22,10 +23,14 @@ const UNSENT = {
   unkept: 'Half an hour waits unsent in this page alone. Please leave it open and look after the line.',
 };
 const MUTED = { code: 'muted', message: 'The system has muted the microphone.' };
+/** What a server says of its full disk, where nothing but this page has the sound. */
+const FULL_UNKEPT =
+  "This server's disk takes no more. This page alone holds the recording: please leave it open. Free some space and it goes on by itself.";
 /** Below this a frame is silence: about -46 dB. */
 const QUIET_PEAK = 0.005;
 /** A session that goes on opens at once where all is well: after this the person is told what it waits for. */
 const LATE_MS = 3000;
+const LOOK_MS = 500;
 const GIVEN_UP = new Error('given up');
 const REFUSALS = { 4401: 'signed_out', 4403: 'foreign', 4404: 'foreign', 4409: 'taken', 4413: 'refused' };
 /** Problems that may be over once the line is tried again. */
@@ -33,15 +38,21 @@ const OF_THE_LINE = new Set(['signed_out', 'taken', 'refused', 'hole']);
 /** Said just before the socket is closed with a code that says the same. */
 const TOLD_BY_CLOSING = new Set(['signed_out', 'not_yours', 'taken_over']);
 
+/** What is counted within a stretch. */
+const ANEW = { quietFrames: 0, voicedMs: 0, stalled: false, gap: null, unsafeMs: 0 };
+
 const nothingYet = () => ({
   phase: 'idle', problem: null, trouble: null, device: '', line: false, everUp: false, server: '', note: '', engine: '',
-  awaits: '', late: false, cost: null, capturedMs: 0, safeMs: 0, transcribedMs: 0, lagMs: 0, quietFrames: 0, heard: false, unsent: 0, keeps: true,
+  awaits: '', late: false, cost: null, capturedMs: 0, safeMs: 0, transcribedMs: 0, lagMs: 0, heard: false, unsent: 0, keeps: true,
+  voicedFrom: 0, ...ANEW,
 });
 
 export class Recorder {
   #microphone;
   #uplink = null;
   #release = null;
+  #clocks = new Clocks(clock);
+  #stopWatch = () => {};
   #greeting = null;
   #giveUp = () => {};
   #renamed = false;
@@ -115,7 +126,20 @@ export class Recorder {
   #begin() {
     const { seq, first } = this.#uplink.place;
     this.#microphone.begin(seq, first);
-    this.#change({ phase: 'recording', problem: null, device: this.#microphone.label, quietFrames: 0 });
+    this.#clocks.begin();
+    this.#change({ phase: 'recording', problem: null, device: this.#microphone.label, ...ANEW });
+    this.#watch();
+  }
+
+  /** Look after the clocks for as long as it is recorded. */
+  #watch() {
+    this.#stopWatch();
+    this.#stopWatch = clock.after(LOOK_MS, () => {
+      if (this.facts.phase !== 'recording') return;
+      this.#change(this.#clocks.look());
+      if (this.facts.stalled) this.#microphone.wake();
+      this.#watch();
+    });
   }
 
   async #attach() {
@@ -226,6 +250,11 @@ export class Recorder {
     if (this.facts.problem?.code === 'unplugged') this.reopen();
   }
 
+  /** What was not recorded is known to the person. */
+  forgetGap() {
+    this.#change({ gap: null });
+  }
+
   undo() {
     this.#uplink?.say({ t: 'undo' });
   }
@@ -272,14 +301,32 @@ export class Recorder {
 
   #frame(buffer) {
     this.#uplink.frame(buffer); // which may give it another place
-    const { samples, first, peak } = readHeader(buffer);
+    const header = readHeader(buffer);
+    const { samples, first, peak } = header;
     const { facts } = this;
     facts.capturedMs = (first + samples) / SAMPLES_PER_MS;
-    facts.quietFrames = peak < QUIET_PEAK ? facts.quietFrames + 1 : 0;
-    facts.heard ||= peak >= QUIET_PEAK;
+    if (!header.last) this.#goesOn(header);
+    const isVoiced = peak >= QUIET_PEAK;
+    facts.quietFrames = isVoiced ? 0 : facts.quietFrames + 1;
+    facts.heard ||= isVoiced;
+    if (isVoiced && facts.server === 'listening') this.#voiced(first, samples);
     this.on.level(peak);
     this.#guardRoom();
     this.on.change();
+  }
+
+  /** The last frame of a stretch is left out: it comes when one is ended, also where nothing was heard for long. */
+  #goesOn(header) {
+    const { facts } = this;
+    facts.stalled = false;
+    facts.gap = this.#clocks.frame(header) ?? facts.gap;
+  }
+
+  /** Sound that could be speech: how much of it there was since words came. */
+  #voiced(first, samples) {
+    const { facts } = this;
+    if (facts.voicedMs === 0) facts.voicedFrom = first / SAMPLES_PER_MS;
+    facts.voicedMs += samples / SAMPLES_PER_MS;
   }
 
   async #guardRoom() {
@@ -319,7 +366,7 @@ export class Recorder {
   #hear(kind, data) {
     const hear = {
       line: () => this.#lined(data.up),
-      progress: () => this.#change({ unsent: data.made - data.durable }),
+      progress: () => this.#progressed(data),
       message: () => this.#message(data),
       recycle: () => this.#microphone.recycle(data),
       kept: () => this.facts.keeps && this.#change({ keeps: false }),
@@ -342,9 +389,15 @@ export class Recorder {
     release?.();
   }
 
+  #progressed({ made, durable }) {
+    this.#clocks.progress({ made, durable });
+    this.#change({ unsent: made - durable });
+  }
+
   #lined(up) {
     const trouble = up && this.facts.trouble?.code === SIGNED_OUT.code ? null : this.facts.trouble;
-    this.#change({ line: up, everUp: this.facts.everUp || up, server: '', trouble });
+    this.#clocks.line();
+    this.#change({ line: up, everUp: this.facts.everUp || up, server: '', trouble, voicedMs: 0, unsafeMs: 0 });
   }
 
   #refused(code) {
@@ -360,6 +413,8 @@ export class Recorder {
       resume: () => this.#resumed(),
       ack: () => this.#change({ safeMs: Math.max(this.facts.safeMs, message.safe_ms) }),
       state: () => this.#said(message),
+      partial: () => message.text && this.#change({ voicedMs: 0 }),
+      html: () => this.#change({ voicedMs: 0 }),
       error: () => this.#trouble(message),
       ended: () => this.#ended(message),
     };
@@ -377,12 +432,14 @@ export class Recorder {
     // The gateway answers again: what was said about it is over. A full disk says itself when it is.
     const better = server !== facts.server && (server === 'listening' || server === 'catching_up');
     const trouble = better && facts.trouble?.code !== 'disk_full' ? null : facts.trouble;
-    this.#change({ server, transcribedMs, lagMs, cost, engine, note: note ?? '', trouble });
+    const voicedMs = server === 'listening' ? facts.voicedMs : 0;
+    this.#change({ server, transcribedMs, lagMs, cost, engine, note: note ?? '', trouble, voicedMs });
   }
 
   #trouble({ code, message, action, fatal }) {
     if (TOLD_BY_CLOSING.has(code)) return undefined;
-    const problem = message ? { code, message, action } : null;
+    const words = code === 'disk_full' && message && !this.facts.keeps ? FULL_UNKEPT : message;
+    const problem = message ? { code, message: words, action } : null;
     return fatal ? this.#standDown(problem) : this.#change({ trouble: problem });
   }
 

@@ -2,7 +2,7 @@
 
 import { leave } from './focus.js';
 import { Follow } from './follow.js';
-import { clock, countWords, pageState } from './words.js';
+import { clock, countWords, isWordless, pageState } from './words.js';
 
 const BARS = 86;
 const PARAGRAPH_MS = 2500;
@@ -62,8 +62,11 @@ export class View {
     this.#does = note.does;
   }
 
-  #clocks({ capturedMs, safeMs, transcribedMs, cost, engine, keeps }) {
-    const parts = [`captured ${clock(capturedMs)}`, `safe ${clock(safeMs)}`, `transcribed ${clock(transcribedMs)}`];
+  #clocks(facts) {
+    const { capturedMs, safeMs, transcribedMs, voicedFrom, cost, engine, keeps } = facts;
+    // What has no words counts as transcribed, as silence does: here it is known that there was sound.
+    const transcribed = isWordless(facts) ? `no words since ${clock(voicedFrom)}` : `transcribed ${clock(transcribedMs)}`;
+    const parts = [`captured ${clock(capturedMs)}`, `safe ${clock(safeMs)}`, transcribed];
     if (cost !== null) parts.push(`cost $${cost}`);
     if (!keeps) parts.push('this browser keeps nothing');
     say($('clocks'), parts.join(' · '));

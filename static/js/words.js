@@ -95,29 +95,65 @@ function problemOf(facts) {
 }
 
 const QUIET_FRAMES = 30;
+/** The server says of nothing that it is safe, for so long. */
+const UNSAFE_MS = 5000;
+/** So much sound that could be speech, and no words out of it. */
+const WORDLESS_MS = 15_000;
+
+const wherever = ({ keeps }) => (keeps ? 'kept safely on this device' : 'held by this page alone: please leave it open');
+
+/** Whether sound is heard, and yet no words come. */
+export const isWordless = ({ voicedMs }) => voicedMs >= WORDLESS_MS;
+
+/** The line is up, and nothing of what is sent becomes safe. */
+function unsafeNote(facts) {
+  if (!facts.line || facts.unsafeMs < UNSAFE_MS) return null;
+  return note('warn', `The server has kept nothing for ${span(facts.unsafeMs)}. What you say is ${wherever(facts)}.`);
+}
+
+function gapNote({ gap }) {
+  if (!gap) return null;
+  const why = gap.slept ? 'this page slept' : 'the microphone sent nothing';
+  return note('warn', `Nothing was recorded for ${span(gap.ms)} while ${why}.`, 'Dismiss', 'forget-gap');
+}
+
+function wordlessNote(facts) {
+  if (!isWordless(facts)) return null;
+  const text = `No words for the last ${span(facts.voicedMs)} of sound. Recording goes on. Right microphone, right language?`;
+  return note('', text, 'Choose', 'options');
+}
+
+/** The microphone is open and nothing comes from it. */
+function stalledOf({ capturedMs, trouble }) {
+  const detail = clock(capturedMs);
+  const since = capturedMs > 0 ? `Nothing has been recorded since ${detail}.` : 'Nothing is recorded.';
+  const why = trouble?.code === 'muted' ? trouble.message : 'The microphone sends nothing.';
+  return { state: 'stalled', words: 'Not recording', detail, note: note('bad', `${since} ${why}`, 'Open it again', 'reopen') };
+}
 
 function recordingOf(facts) {
   const detail = clock(facts.capturedMs);
   const kept = facts.capturedMs - facts.safeMs;
-  const trouble = facts.trouble ? problemOf({ problem: facts.trouble }).note : null;
+  const trouble = facts.trouble ? problemOf({ problem: facts.trouble }).note : unsafeNote(facts);
   if (!facts.line && facts.everUp) {
-    const where = facts.keeps ? 'kept safely on this device' : 'held by this page alone: please leave it open';
-    const text = `Connection lost. ${span(kept)} ${where}.`;
+    const text = `Connection lost. ${span(kept)} ${wherever(facts)}.`;
     return { state: 'reconnecting', words: 'Still recording', detail, note: trouble ?? note('warn', text, 'Retry now', 'retry') };
   }
   if (facts.server === 'reconnecting' || facts.server === 'failed') {
     const text = facts.note || 'The gateway went away. Recording goes on, text follows.';
     return { state: 'reconnecting', words: 'Still recording', detail, note: trouble ?? note('warn', text, 'Retry now', 'retry') };
   }
-  if (!facts.line || facts.server === '' || facts.server === 'connecting') return { state: 'connecting', words: 'Connecting', detail, note: trouble };
+  const told = trouble ?? gapNote(facts);
+  if (!facts.line || facts.server === '' || facts.server === 'connecting') return { state: 'connecting', words: 'Connecting', detail, note: told };
   if (facts.server === 'catching_up') {
-    return { state: 'catching_up', words: 'Catching up', detail, note: trouble ?? note('', `The text is ${span(facts.lagMs)} behind.`) };
+    return { state: 'catching_up', words: 'Catching up', detail, note: told ?? note('', `The text is ${span(facts.lagMs)} behind.`) };
   }
+  const wordless = told ?? wordlessNote(facts);
   if (facts.quietFrames >= QUIET_FRAMES) {
     const never = facts.heard ? null : note('warn', 'Nothing heard yet. Is this the right microphone?', 'Choose', 'options');
-    return { state: 'silence', words: 'Silence', detail, note: trouble ?? never };
+    return { state: 'silence', words: 'Silence', detail, note: wordless ?? never };
   }
-  return { state: 'listening', words: 'Listening', detail, note: trouble ?? (facts.note ? note('', facts.note) : null) };
+  return { state: 'listening', words: 'Listening', detail, note: wordless ?? (facts.note ? note('', facts.note) : null) };
 }
 
 /** What a session that goes on waits for, once that takes long. */
@@ -147,6 +183,6 @@ export function pageState(facts) {
     const offline = facts.line ? null : note('warn', 'Connection lost. It finishes when the line is back.', 'Retry now', 'retry');
     return { state: 'finishing', words: 'Finishing', detail, note: offline };
   }
-  if (facts.phase === 'recording') return recordingOf(facts);
+  if (facts.phase === 'recording') return facts.stalled ? stalledOf(facts) : recordingOf(facts);
   return { state: 'idle', words: 'Ready', detail: facts.device || 'Default microphone', note: null };
 }

@@ -36,6 +36,11 @@ STATES = {
     "long_unsent": {"phase": "paused", "problem": {"code": "long_unsent"}},
     "unplugged-unkept": {"phase": "paused", "problem": {"code": "unplugged"}, "keeps": False},
     "signed-out-unkept": {"phase": "paused", "problem": {"code": "signed_out"}, "keeps": False},
+    "stalled": {"stalled": True},
+    "gap": {"gap": {"ms": 40000, "slept": True}},
+    "unsafe": {"unsafeMs": 8000},
+    "unsafe-unkept": {"unsafeMs": 8000, "keeps": False},
+    "wordless": {"voicedMs": 18000},
     "signed-out": {"trouble": {"code": "signed_out", "message": "You are signed out. Recording goes on and is kept on "
                    "this device.", "action": "sign-in"}},
     "capacity": {"phase": "idle", "problem": {"code": "capacity", "message": "Every place on this machine is taken. "

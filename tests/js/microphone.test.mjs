@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { beforeEach, test } from 'node:test';
 
 const contexts = [];
+const nodes = [];
 const track = { label: 'Desk', stop() {} };
 
 class Context {
@@ -16,7 +17,9 @@ class Context {
     contexts.push(this);
   }
 
-  async resume() {}
+  async resume() {
+    this.resumed = (this.resumed ?? 0) + 1;
+  }
 
   createMediaStreamSource() {
     return { connect: (node) => node };
@@ -35,6 +38,10 @@ class Context {
 class Node {
   port = { postMessage() {} };
 
+  constructor() {
+    nodes.push(this);
+  }
+
   connect() {}
 }
 
@@ -43,13 +50,14 @@ const stream = { getAudioTracks: () => [track], getTracks: () => [track] };
 Object.defineProperty(globalThis, 'navigator', { value: { mediaDevices: { getUserMedia: async () => stream } } });
 const { Microphone } = await import('../../static/js/microphone.js');
 
-beforeEach(() => (contexts.length = 0));
+beforeEach(() => (contexts.length = nodes.length = 0));
 
 async function opened() {
   const told = [];
-  const microphone = new Microphone('', { frame() {}, gone() {}, muted: (muted) => told.push(muted) });
+  const frames = [];
+  const microphone = new Microphone('', { frame: (frame) => frames.push(frame), gone() {}, muted: (muted) => told.push(muted) });
   await microphone.open({});
-  return { told, microphone };
+  return { told, frames, microphone };
 }
 
 test('a switch on the device, or the system, mutes it and lets it speak again', async () => {
@@ -74,4 +82,28 @@ test('one that was closed, for another in its place, tells nothing more', async 
   assert.deepEqual(told, []);
   contexts[1].turn('interrupted');
   assert.deepEqual(told, [true]);
+});
+
+test('sound that the browser suspends is asked for again, at once and whenever it is woken', async () => {
+  const { microphone } = await opened();
+  const [context] = contexts;
+  const before = context.resumed;
+  context.turn('suspended');
+  assert.equal(context.resumed, before + 1);
+  microphone.wake();
+  assert.equal(context.resumed, before + 2);
+  context.turn('running');
+  context.turn('interrupted');
+  microphone.wake();
+  assert.equal(context.resumed, before + 2, 'what runs needs no waking, and a call is not disturbed');
+});
+
+test('what a thread hands over after its microphone was closed is no part of any recording', async () => {
+  const { frames, microphone } = await opened();
+  const [{ port }] = nodes;
+  port.onmessage({ data: new ArrayBuffer(8) });
+  assert.equal(frames.length, 1);
+  microphone.close();
+  port.onmessage?.({ data: new ArrayBuffer(8) });
+  assert.equal(frames.length, 1);
 });

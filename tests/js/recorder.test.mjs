@@ -3,13 +3,17 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, mock, test } from 'node:test';
 
+import { clock } from '../../static/js/line.js';
 import { Microphone } from '../../static/js/microphone.js';
+import { Framer } from '../../static/js/pcm-worklet.js';
 import { Recorder } from '../../static/js/recorder.js';
 import { NoStore } from '../../static/js/store.js';
 
 const moment = () => new Promise((resolve) => setImmediate(resolve));
 const lines = [];
 const heard = [];
+const time = { now: 0 };
+let microphone;
 
 class Line {
   constructor() {
@@ -23,18 +27,26 @@ class Line {
   }
 
   greet() {
-    this.onmessage({ data: JSON.stringify({ t: 'resume', next: 40, safe_ms: 4000 }) });
+    this.say({ t: 'resume', next: 40, safe_ms: 4000 });
+  }
+
+  say(message) {
+    this.onmessage({ data: JSON.stringify(message) });
   }
 }
 
 globalThis.WebSocket = Line;
 Object.defineProperty(globalThis, 'navigator', { value: {} });
 globalThis.location = { origin: 'http://memweb.test' };
+Object.assign(clock, { now: () => time.now, wall: () => 1_700_000_000_000 + time.now });
 Object.assign(Microphone.prototype, {
-  async open() {},
+  async open() {
+    microphone = this;
+  },
   begin: (...place) => heard.push(place),
   async end() {},
   close: () => heard.push('closed'),
+  wake: () => heard.push('woken'),
 });
 
 function recorder({ settled = async () => {} } = {}) {
@@ -91,4 +103,98 @@ test('a refusal before the greeting is told, and lets go of the session', async 
   lines[0].onclose({ code: 4409 });
   await started;
   assert.deepEqual([made.facts.phase, made.facts.problem, made.session], ['idle', { code: 'taken' }, null]);
+});
+
+const LISTENING = { t: 'state', state: 'listening', transcribed_ms: 0, lag_ms: 0, cost: null, engine: '', note: '' };
+
+/** One that records, with the sound of its microphone in hand: `speak(ms, level)` lets time go by with it, `wait(ms)` without. */
+async function recording() {
+  const made = recorder();
+  const started = made.start();
+  await moment();
+  lines[0].greet();
+  await started;
+  lines[0].say(LISTENING);
+  const framer = new Framer((frame) => microphone.on.frame(frame), clock.wall);
+  framer.start(40, 64_000);
+  const pass = (ms, each = () => {}) => {
+    for (let at = 0; at < ms; at += 100) {
+      time.now += 100;
+      each();
+      lines[0].say({ t: 'pong' });
+      mock.timers.tick(100);
+    }
+  };
+  const speak = (ms, level = 0.1) => pass(ms, () => framer.write(new Float32Array(1600).fill(level), 1600));
+  return { made, facts: made.facts, line: lines[0], framer, speak, wait: pass };
+}
+
+test('where nothing comes from the microphone that is known, its sound is asked for, and no time is counted', async () => {
+  const { made, facts, speak, wait } = await recording();
+  speak(1100);
+  assert.deepEqual([facts.stalled, facts.capturedMs], [false, 5000]);
+  wait(3000);
+  assert.equal(facts.stalled, true);
+  assert.deepEqual(heard.slice(1), ['woken']);
+  speak(200);
+  assert.deepEqual([facts.stalled, facts.capturedMs], [false, 5200]);
+  assert.deepEqual(facts.gap, { ms: 3000, slept: false });
+  made.forgetGap();
+  speak(1000);
+  assert.equal(facts.gap, null);
+});
+
+test('the last sound of a stretch that had stood still is no sign that sound goes on', async () => {
+  const { made, facts, framer, speak, wait } = await recording();
+  speak(1100);
+  wait(3000);
+  framer.end();
+  assert.deepEqual([facts.stalled, facts.gap], [true, null]);
+  await made.reopen();
+  assert.equal(facts.stalled, false);
+  assert.deepEqual(heard.at(-1), [51, 64_000 + 11 * 1600]);
+});
+
+test('a server that says of nothing that it is safe is noticed while sound goes on', async () => {
+  const { facts, line, speak } = await recording();
+  speak(6000);
+  assert.ok(facts.unsafeMs >= 5000);
+  line.say({ t: 'ack', next: 90, safe_ms: 9000 });
+  speak(1000);
+  assert.ok(facts.unsafeMs <= 1000);
+  speak(6000);
+  line.onclose({ code: 1006 });
+  assert.equal(facts.unsafeMs, 0);
+});
+
+test('sound without words is counted while the server listens, from where it began, and until words come', async () => {
+  const { facts, line, speak } = await recording();
+  speak(1000, 0.001);
+  assert.equal(facts.voicedMs, 0);
+  speak(2000);
+  line.say({ t: 'partial', text: '', start_ms: 0 });
+  assert.deepEqual([facts.voicedMs, facts.voicedFrom], [1900, 5000]);
+  for (const words of [{ t: 'partial', text: 'yes', start_ms: 0 }, { t: 'html', rev: 1, html: '<p>yes</p>' }, { ...LISTENING, state: 'catching_up' }]) {
+    line.say(words);
+    assert.equal(facts.voicedMs, 0);
+    line.say(LISTENING);
+    speak(500);
+    assert.equal(facts.voicedMs, 500);
+  }
+  line.say({ ...LISTENING, state: 'catching_up' });
+  speak(500);
+  assert.equal(facts.voicedMs, 0);
+});
+
+test('of a full disk it is said that the browser keeps the sound only where it does', async () => {
+  const { facts, line, speak } = await recording();
+  const full = { t: 'error', code: 'disk_full', message: 'Your browser keeps the recording.', action: 'none' };
+  line.say(full);
+  assert.equal(facts.trouble.message, full.message);
+  speak(200);
+  await moment();
+  line.say(full);
+  assert.match(facts.trouble.message, /This page alone holds the recording/);
+  line.say({ ...full, message: '' });
+  assert.equal(facts.trouble, null);
 });

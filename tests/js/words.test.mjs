@@ -8,7 +8,8 @@ import { clock, countWords, pageState, PROBLEMS, roomFor, span, uuid7 } from '..
 
 const facts = (more) => ({
   phase: 'recording', problem: null, trouble: null, device: '', line: true, everUp: true, server: 'listening', note: '',
-  capturedMs: 134_000, safeMs: 126_000, transcribedMs: 132_000, lagMs: 0, quietFrames: 0, heard: true, keeps: true, ...more,
+  capturedMs: 134_000, safeMs: 126_000, transcribedMs: 132_000, lagMs: 0, quietFrames: 0, heard: true, keeps: true,
+  stalled: false, gap: null, unsafeMs: 0, voicedMs: 0, voicedFrom: 0, ...more,
 });
 
 const STATES = [
@@ -20,6 +21,9 @@ const STATES = [
   [{ server: '' }, 'connecting', 'Connecting'],
   [{}, 'listening', 'Listening'],
   [{ quietFrames: 30 }, 'silence', 'Silence'],
+  [{ stalled: true }, 'stalled', 'Not recording'],
+  [{ stalled: true, line: false }, 'stalled', 'Not recording'],
+  [{ stalled: true, phase: 'paused' }, 'paused', 'Paused'],
   [{ line: false }, 'reconnecting', 'Still recording'],
   [{ server: 'reconnecting' }, 'reconnecting', 'Still recording'],
   [{ server: 'failed' }, 'reconnecting', 'Still recording'],
@@ -54,6 +58,53 @@ test('a lost line says how much is kept here and offers one action', () => {
 test('where the browser keeps nothing it is not said to be kept', () => {
   const { note } = pageState(facts({ line: false, keeps: false }));
   assert.equal(note.text, 'Connection lost. 8 seconds held by this page alone: please leave it open.');
+});
+
+const noteOf = (more) => pageState(facts(more)).note;
+
+test('where nothing comes from the microphone it is said since when, in words that do not change, and how to go on', () => {
+  const note = noteOf({ stalled: true });
+  assert.deepEqual([note.kind, note.text], ['bad', 'Nothing has been recorded since 2:14. The microphone sends nothing.']);
+  assert.equal(note.does, 'reopen');
+  assert.match(noteOf({ stalled: true, capturedMs: 0 }).text, /^Nothing is recorded\./);
+  const trouble = { code: 'muted', message: 'The system has muted the microphone.' };
+  assert.match(noteOf({ stalled: true, trouble }).text, /since 2:14\. The system has muted the microphone\.$/);
+  assert.match(noteOf({ stalled: true, line: false }).text, /^Nothing has been recorded/, 'before whatever else there is to say');
+  assert.equal(noteOf({ stalled: true, phase: 'paused' }), null);
+  assert.match(noteOf({ stalled: true, phase: 'paused', line: false }).text, /^Connection lost/);
+});
+
+test('what was not recorded is said once sound is back, after what still goes wrong', () => {
+  const gap = { ms: 40_000, slept: true };
+  const note = noteOf({ gap });
+  assert.deepEqual([note.kind, note.text], ['warn', 'Nothing was recorded for 40 seconds while this page slept.']);
+  assert.deepEqual([note.label, note.does], ['Dismiss', 'forget-gap']);
+  assert.match(noteOf({ gap: { ms: 3000, slept: false } }).text, /3 seconds while the microphone sent nothing\.$/);
+  for (const state of [{ server: 'connecting' }, { server: 'catching_up' }, { quietFrames: 30 }]) assert.match(noteOf({ gap, ...state }).text, /slept/);
+  assert.match(noteOf({ gap, line: false }).text, /^Connection lost/);
+  assert.match(noteOf({ gap, server: 'failed' }).text, /gateway/);
+  assert.match(noteOf({ gap, unsafeMs: 8000 }).text, /^The server has kept nothing/);
+});
+
+test('after five seconds in which nothing becomes safe it is said where the sound is', () => {
+  assert.equal(noteOf({ unsafeMs: 4999 }), null);
+  assert.equal(noteOf({ unsafeMs: 8000 }).text, 'The server has kept nothing for 8 seconds. What you say is kept safely on this device.');
+  assert.match(noteOf({ unsafeMs: 8000, keeps: false }).text, /held by this page alone: please leave it open\.$/);
+  assert.match(noteOf({ unsafeMs: 8000, server: 'failed' }).text, /^The server has kept nothing/);
+  assert.match(noteOf({ unsafeMs: 8000, line: false }).text, /^Connection lost/);
+  const trouble = { code: 'disk_full', message: 'The disk is full.' };
+  assert.equal(noteOf({ unsafeMs: 8000, trouble }).text, 'The disk is full.');
+});
+
+test('after fifteen seconds of sound without a word it is said, softly, while the server hears', () => {
+  assert.equal(noteOf({ voicedMs: 14_900 }), null);
+  const note = noteOf({ voicedMs: 18_000 });
+  assert.equal(note.text, 'No words for the last 18 seconds of sound. Recording goes on. Right microphone, right language?');
+  assert.deepEqual([note.kind, note.does], ['', 'options']);
+  assert.match(noteOf({ voicedMs: 18_000, quietFrames: 30 }).text, /^No words/, 'also to whoever has stopped to look');
+  for (const server of ['connecting', 'catching_up', 'reconnecting', 'failed']) {
+    assert.doesNotMatch(noteOf({ voicedMs: 18_000, server })?.text ?? '', /^No words/, server);
+  }
 });
 
 test('nothing is lost is said where it is so: what this page alone holds is said to be there', () => {

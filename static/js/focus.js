@@ -3,8 +3,11 @@
 
 /** Call before it is removed. @param {Element} leaving */
 export function leave(leaving) {
-  if (!leaving.contains(document.activeElement)) return;
-  const beside = leaving.nextElementSibling ?? leaving.previousElementSibling;
-  const inside = /** @type {HTMLElement[]} */ ([...(beside?.querySelectorAll('a[href], button') ?? [])]);
+  if (leaving.contains(document.activeElement)) enter(leaving.nextElementSibling ?? leaving.previousElementSibling);
+}
+
+/** To the first thing in it that takes the focus. @param {Element | null} part */
+export function enter(part) {
+  const inside = /** @type {HTMLElement[]} */ ([...(part?.querySelectorAll('a[href], button') ?? [])]);
   (inside.find((one) => one.checkVisibility()) ?? document.getElementById('main'))?.focus();
 }

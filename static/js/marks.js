@@ -7,6 +7,10 @@ const BAR = 80;
 /** One after the other: each answer brings all marks, and a new element in place of the one that is there by then. */
 let turn = Promise.resolve();
 
+/** The mark that had the focus when an answer came: its id, which of all it is, and whether it was being edited.
+ * @type {{ id: string, place: number, edited: boolean } | null} */
+let held = null;
+
 class Marks extends HTMLElement {
   #over = new AbortController();
 
@@ -14,12 +18,14 @@ class Marks extends HTMLElement {
     this.#over = new AbortController();
     const until = { signal: this.#over.signal };
     this.addEventListener('click', this.#press, until);
+    this.addEventListener('htmx:beforeSwap', this.#hold, until);
     this.audio = document.querySelector('mem-player audio');
     for (const name of ['timeupdate', 'seeking', 'durationchange']) this.audio?.addEventListener(name, this.#step, until);
     this.#draw();
     this.#step();
     const field = /** @type {HTMLInputElement | null} */ (this.querySelector('details[open] input[name=note]'));
-    queueMicrotask(() => field?.focus()); // after htmx has given the focus back to the button that was pressed
+    const place = field ?? this.#place();
+    queueMicrotask(() => place?.focus()); // after htmx has given the focus back to the button that was pressed
   }
 
   disconnectedCallback() {
@@ -58,6 +64,25 @@ class Marks extends HTMLElement {
     event.preventDefault();
     this.#player.seek(Number(link.dataset.go) / 1000);
   };
+
+  #hold = () => {
+    const rows = [...this.querySelectorAll('.mk')];
+    const has = document.activeElement;
+    const place = rows.findIndex((row) => row.contains(has));
+    held = place < 0 ? null : { id: rows[place].id, place, edited: Boolean(has?.closest('details')) };
+  };
+
+  /** Where the focus goes on: on the same mark, on the one in its place, or where marks are set.
+   * @returns {HTMLElement | null} */
+  #place() {
+    if (!held) return null;
+    const { id, place, edited } = held;
+    held = null;
+    const same = id ? this.querySelector(`#${id}`) : null; // the element in whose place this one comes is still there
+    const row = same ?? [...this.querySelectorAll('.mk')].slice(0, place + 1).pop();
+    const found = row?.querySelector(same && edited ? 'summary' : 'a') ?? this.querySelector('#mark-here');
+    return /** @type {HTMLElement | null} */ (found ?? document.getElementById('main'));
+  }
 
   /** The chapter being played stands out. */
   #step = () => {

@@ -1,7 +1,7 @@
 // @ts-check
 /** Every page takes files: dropped, pasted, chosen. The upload page shows each; any other page, how it goes in one line. */
 import { filesIn, filesPasted } from './dropped.js';
-import { leave } from './focus.js';
+import { enter, leave } from './focus.js';
 import { tell } from './notices.js';
 import { fingerprint, percent } from './progress.js';
 import { Row } from './row.js';
@@ -15,6 +15,8 @@ class Upload extends HTMLElement {
   #transfers = [];
   #depth = 0;
   #ending = new AbortController();
+  /** Whether the row that is being replaced has the focus. */
+  #focused = false;
 
   connectedCallback() {
     const options = { signal: this.#ending.signal };
@@ -25,7 +27,8 @@ class Upload extends HTMLElement {
     on(document, 'drop', this.#drop);
     on(document, 'paste', this.#paste);
     on(document, 'change', this.#choose);
-    on(document, 'htmx:beforeSwap', ({ target, detail }) => target.matches('#queue > li') && !detail.serverResponse && leave(target));
+    on(document, 'htmx:beforeSwap', this.#swapping);
+    on(document, 'htmx:afterSwap', this.#swapped);
     on(window, 'online', () => this.#transfers.filter(({ state }) => state === 'away').forEach((one) => one.resume()));
     on(window, 'beforeunload', (event) => this.#transfers.some(({ state }) => BUSY.includes(state)) && event.preventDefault());
     document.querySelector('.add')?.classList.add('ready');
@@ -58,6 +61,19 @@ class Upload extends HTMLElement {
     const next = this.#transfers.filter(({ state }) => state === 'waiting').slice(0, AT_ONCE - going);
     if (!transfer || transfer.state !== 'uploading') next.forEach((one) => one.start());
     if (!document.getElementById('queue')) tray(this.#transfers, this.dataset.page);
+  };
+
+  #swapping = ({ target, detail }) => {
+    if (!target.matches('#queue > li')) return;
+    if (!detail.serverResponse) leave(target);
+    this.#focused = target.contains(document.activeElement);
+  };
+
+  /** What had the focus may have no like, found by its id, in the row as the server tells it. */
+  #swapped = ({ target }) => {
+    if (!this.#focused || !target.matches?.('#queue > li')) return;
+    this.#focused = false;
+    if (!target.contains(document.activeElement)) enter(target);
   };
 
   #paste = (event) => {

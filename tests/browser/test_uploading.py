@@ -279,6 +279,20 @@ def test_a_file_is_paused_resumed_and_removed(server: RunningServer, tmp_path: P
         wait_for(driven, lambda: server.ask(gone) == "0", "the server to let go")
 
 
+def test_the_focus_stays_on_a_files_row_until_it_is_text(server: RunningServer, tmp_path: Path) -> None:
+    path = media_files.make(tmp_path / "kept in hand.wav", media_files.tone(4.5))
+    with browser(server, None) as driven:
+        driven.page.goto(server.url + "/upload/")
+        slow(driven, 80_000)
+        driven.page.set_input_files("#files", path)
+        row = driven.page.locator("#queue li").filter(has_text="kept in hand")
+        wait_for(driven, lambda: "a second" in row.inner_text(), "its speed")
+        row.get_by_role("button", name="Pause kept in hand.wav").focus()
+        slow(driven, 0)
+        wait_for(driven, lambda: "Ready" in row.inner_text(), "a transcript")
+        expect(row.get_by_role("link").first).to_be_focused()
+
+
 def test_a_price_is_told_before_a_file_is_up_and_the_sum_runs_along(server: RunningServer, tmp_path: Path) -> None:
     """Two files of a minute and of half a minute, at $3.60 an hour."""
     first, second = (

@@ -215,6 +215,38 @@ def test_the_focus_stays_where_marks_are_set(driven: Driven, record: str) -> Non
     expect(page.get_by_role("region", name="Chapters").get_by_role("textbox").first).to_be_focused()
 
 
+def test_the_focus_goes_on_from_a_mark_that_is_saved_or_removed(driven: Driven, record: str) -> None:
+    page = open_record(driven, record)
+    page.wait_for_function("() => document.querySelector('audio').readyState >= 1")
+    for seconds in (5, 10):
+        page.keyboard.press("ArrowRight")
+        page.wait_for_function(f"() => document.querySelector('audio').currentTime === {seconds}")
+        page.keyboard.press("m")
+        expect(page.locator(".mk")).to_have_count(seconds // 5)
+    marks = page.get_by_role("region", name="Marks")
+    marks.locator("summary").first.press("Enter")
+    note = marks.get_by_role("textbox", name="Note at 0:05")
+    note.fill("Ask her about this")
+    note.press("Enter")
+    link = marks.get_by_role("link", name="Ask her about this 0:05")
+    expect(link).to_be_visible()
+    expect(marks.locator("summary").first).to_be_focused()
+    page.keyboard.press("Enter")
+    page.get_by_role("checkbox", name="A chapter begins here").first.press("Space")
+    marks.get_by_role("button", name="Save").first.press("Enter")
+    chapters = page.get_by_role("region", name="Chapters")
+    expect(chapters.locator("summary")).to_be_focused()
+    page.keyboard.press("Enter")
+    chapters.get_by_role("button", name="Remove").press("Enter")
+    expect(marks.get_by_role("link", name="Marked 0:10")).to_be_focused()
+    page.keyboard.press("m")
+    expect(page.locator("#marks").get_by_role("status")).to_have_text("Mark at 0:10.")
+    expect(marks.get_by_role("link", name="Marked 0:10")).to_be_focused()
+    marks.locator("summary").press("Enter")
+    marks.get_by_role("button", name="Remove").press("Enter")
+    expect(marks.get_by_role("button", name="Mark", exact=True)).to_be_focused()
+
+
 def test_without_sound_what_is_marked_is_what_is_read(driven: Driven, server: RunningServer) -> None:
     captions = server.ask(CAPTIONS)
     page = open_record(driven, captions)

@@ -129,7 +129,7 @@ async def finish(request: HttpRequest, record_id: UUID) -> HttpResponse:
         task = asyncio.get_running_loop().create_task(registry().finish(record_id, user.pk))
         _background.add(task)
         task.add_done_callback(_background.discard)
-    return redirect(f"/transcripts/{record_id}/")
+    return redirect(f"/transcripts/{record_id}/#title")
 
 
 def _count(path: Path) -> int:

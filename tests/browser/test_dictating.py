@@ -33,6 +33,26 @@ def test_words_appear_while_speech_goes_on_and_finishing_lands_on_the_record(
         assert "best of times" in page.locator("main").inner_text().lower()
 
 
+def test_a_title_stands_in_its_letters_direction_and_finishing_from_the_list_lands_on_it(
+    server: RunningServer, two_cities: Path
+) -> None:
+    with browser(server, two_cities) as driven:
+        page = driven.open()
+        page.on("dialog", lambda dialog: dialog.accept())
+        driven.press("Start dictating")
+        driven.wait_for_frames(10)
+        session = driven.session()
+        title = page.get_by_role("textbox", name="Title")
+        title.fill("رحلة العبّارة")
+        expect(title).to_have_css("direction", "rtl")
+        page.reload()
+        page.wait_for_selector("body[data-ready]")
+        unfinished = page.get_by_role("region", name="Not finished yet").locator(f"[data-sid='{session}']")
+        unfinished.get_by_role("button", name="Finish").click()
+        page.wait_for_url(f"**/transcripts/{session}/#title", timeout=60_000)
+        expect(page.locator("h1#title")).to_be_focused()
+
+
 def test_the_file_on_the_server_is_every_frame_of_the_browser(server: RunningServer, two_cities: Path) -> None:
     with browser(server, two_cities) as driven:
         driven.open()

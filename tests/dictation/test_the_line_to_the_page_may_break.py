@@ -221,7 +221,7 @@ async def test_a_session_left_behind_is_finished_by_a_button(
         headers = {"X-CSRFToken": token, "Origin": heard_server.origin}
         answer = await client.post(f"/dictation/{page.record_id}/finish/", headers=headers)
         assert answer.status_code == 302
-        assert answer.headers["location"] == f"/transcripts/{page.record_id}/"
+        assert answer.headers["location"] == f"/transcripts/{page.record_id}/#title"
     for _ in range(30):
         if len(numbers_in(kept_text(heard_server, page.record_id))) == 9:
             break

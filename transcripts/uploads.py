@@ -67,29 +67,42 @@ def largest() -> int:
 def begin(
     *, owner_id: int, name: str, size: int, fingerprint: str = "", options: Mapping[str, Any] | None = None
 ) -> Upload:
-    """Announce a file. Raises TooLarge, TooMany, NoRoom."""
+    """Announce a file: from then on its room is spoken for. Raises TooLarge, TooMany, NoRoom."""
     if size > largest():
         raise TooLarge(f"This file is larger than {settings.MAX_UPLOAD_MB / 1000:g} GB, the most one may be here.")
-    if Upload.objects.unfinished_of(owner_id).count() >= MOST_UNFINISHED:
-        raise TooMany(
-            f"{MOST_UNFINISHED} files of yours have begun and are not whole. "
-            "Let them go on, or remove some on the Upload page, then try again."
+    with _one_at_a_time():
+        if Upload.objects.unfinished_of(owner_id).count() >= MOST_UNFINISHED:
+            raise TooMany(
+                f"{MOST_UNFINISHED} files of yours have begun and are not whole. "
+                "Let them go on, or remove some on the Upload page, then try again."
+            )
+        room = _free()
+        if room < size + _spoken_for(owner_id, room):
+            raise NoRoom(NO_ROOM)
+        upload = Upload.objects.create(
+            owner_id=owner_id,
+            name=named(name),
+            size=size,
+            fingerprint=line(fingerprint)[:200],
+            options=dict(options or {}),
+            touched_at=timezone.now(),
         )
+        path_of(upload.pk).touch(mode=0o600)
+        return upload
+
+
+@contextmanager
+def _one_at_a_time() -> Iterator[None]:
+    """While nobody else announces, in whatever process: of two who see the last room, one finds it taken."""
     folder = Path(settings.UPLOAD_DIR)
     folder.mkdir(parents=True, exist_ok=True)
-    room = _free()
-    if room < size + _spoken_for(owner_id, room):
-        raise NoRoom(NO_ROOM)
-    upload = Upload.objects.create(
-        owner_id=owner_id,
-        name=named(name),
-        size=size,
-        fingerprint=line(fingerprint)[:200],
-        options=dict(options or {}),
-        touched_at=timezone.now(),
-    )
-    path_of(upload.pk).touch(mode=0o600)
-    return upload
+    held = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        with transaction.atomic():
+            yield
+    finally:
+        os.close(held)
 
 
 def _spoken_for(owner_id: int, room: int) -> int:

@@ -7,11 +7,13 @@ import hashlib
 import os
 import threading
 import uuid
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
@@ -283,8 +285,6 @@ def test_many_that_come_at_once_make_one_file(alice: User) -> None:
     won: list[int] = []
 
     def send() -> None:
-        from django.db import connection
-
         try:
             for at in range(0, 40_000, 10_000):
                 while True:
@@ -364,6 +364,37 @@ def test_room_that_others_have_been_promised_is_not_promised_again(
     stalled = timezone.now() - uploads.COMING - timedelta(seconds=1)
     Upload.objects.update(touched_at=stalled)
     assert create(as_alice, size=1000).status_code == 201
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_two_who_announce_at_once_one_finds_the_last_room_taken(
+    alice: User, bob: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    both = threading.Barrier(2)
+    told: list[str] = []
+
+    def free() -> int:
+        with suppress(threading.BrokenBarrierError):  # who comes alone does not wait for ever
+            both.wait(1)
+        return 1000
+
+    def announce(owner: User) -> None:
+        try:
+            uploads.begin(owner_id=owner.pk, name="a.wav", size=700)
+            told.append("taken")
+        except NoRoom:
+            told.append("no room")
+        finally:
+            connection.close()
+
+    monkeypatch.setattr(uploads, "_free", free)
+    threads = [threading.Thread(target=announce, args=(owner,)) for owner in (alice, bob)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(told) == ["no room", "taken"]
+    assert Upload.objects.count() == 1
 
 
 def test_what_one_person_announces_leaves_room_for_others(

@@ -75,10 +75,12 @@ def of_token(token: str, asset_id: str) -> Asset | None:
     return Asset.objects.filter(asset_id=asset_id, account__user__is_active=True).first()
 
 
-def room(account_id: int) -> int:
-    """How many bytes more this account may bring, and in one file. What it keeps at a provider's own address counts."""
+def room(account_id: int, *, coming: bool = True) -> int:
+    """How many bytes more this account may bring, and in one file. What it keeps at a provider's own address counts; of
+    what is `coming` there, too.
+    """
     used = Asset.objects.filter(account_id=account_id).aggregate(used=Sum("size"))["used"] or 0
-    left = int(settings.ASSET_QUOTA_GB * 1_000_000_000) - used - kept.size_of(account_id)
+    left = int(settings.ASSET_QUOTA_GB * 1_000_000_000) - used - kept.size_of(account_id, coming=coming)
     return max(0, min(left, largest()))
 
 

@@ -11,9 +11,11 @@ from contextlib import suppress
 from pathlib import Path
 
 from django.conf import settings
+from django.db import transaction
 
 from memweb.gateway.doors import Refused
 from memweb.gateway.guard import TooMuch
+from memweb.gateway.models import Account
 
 KEPT_S = 24 * 3600
 MOST_FILES = 200
@@ -23,11 +25,13 @@ _ID = re.compile(r"[0-9a-f]{32}")
 _ADDRESS = re.compile(r"https?://[\w.:\[\]-]{1,260}/v2/upload/([0-9a-f]{32})", re.ASCII)
 
 
-def keep(account_id: int, read: Callable[[int], bytes], most: int) -> str:
-    """Write everything `read` gives to disk, piece by piece and up to `most` bytes; the name it is kept by.
+def keep(account_id: int, read: Callable[[int], bytes], room: Callable[..., int]) -> str:
+    """Write everything `read` gives to disk, piece by piece, as far as there is `room` (see `assets`); the name it is
+    kept by.
 
     Raises TooMuch, Refused.
     """
+    most = room(account_id)
     folder = _folder(account_id)
     folder.mkdir(parents=True, exist_ok=True)
     if sum(1 for _ in folder.iterdir()) >= MOST_FILES:
@@ -38,9 +42,14 @@ def keep(account_id: int, read: Callable[[int], bytes], most: int) -> str:
         with draft.open("wb") as file:
             for piece in _limited(read, most):
                 file.write(piece)
-            if not file.tell():
-                raise Refused(400, "The body is empty: send the file itself.")
-        os.replace(draft, folder / id)
+            size = file.tell()
+        if not size:
+            raise Refused(400, "The body is empty: send the file itself.")
+        with transaction.atomic():
+            Account.objects.select_for_update().get(pk=account_id)  # two at once may each have seen room for themselves
+            if size > (most := room(account_id, coming=False)):
+                raise _too_much(most)
+            os.replace(draft, folder / id)
     finally:
         draft.unlink(missing_ok=True)
     return id
@@ -51,8 +60,12 @@ def _limited(read: Callable[[int], bytes], most: int) -> Iterator[bytes]:
     while piece := read(PIECE):
         size += len(piece)
         if size > most:
-            raise TooMuch(f"The file is larger than this account may bring now ({most / 1_000_000:.0f} MB).")
+            raise _too_much(most)
         yield piece
+
+
+def _too_much(most: int) -> TooMuch:
+    return TooMuch(f"The file is larger than this account may bring now ({most / 1_000_000:.0f} MB).")
 
 
 def named_in(url: str) -> str:
@@ -69,12 +82,12 @@ def find(account_id: int, id: str) -> Path:
     return path
 
 
-def size_of(account_id: int) -> int:
-    """Bytes kept for this account, and of what is on its way."""
+def size_of(account_id: int, *, coming: bool = True) -> int:
+    """Bytes kept for this account; of what is `coming`, too."""
     size = 0
     for path in _folder(account_id).glob("*"):
         with suppress(FileNotFoundError):
-            size += path.stat().st_size
+            size += path.stat().st_size if coming or path.suffix != ".part" else 0
     return size
 
 

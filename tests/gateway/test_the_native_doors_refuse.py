@@ -3,6 +3,7 @@ nothing half-written."""
 
 from __future__ import annotations
 
+import io
 import json
 import threading
 from collections.abc import Iterator
@@ -20,8 +21,9 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from memweb.accounts.models import User
-from memweb.gateway import kept, keys, ledger, reading, tokens, transcribing
+from memweb.gateway import assets, kept, keys, ledger, reading, tokens, transcribing
 from memweb.gateway.doors import Refused
+from memweb.gateway.guard import TooMuch
 from memweb.gateway.guesses import Guesses
 from memweb.gateway.models import Account, LedgerEntry, Transcription, WebhookEndpoint
 from memweb.gateway.waiting import Fetching
@@ -339,6 +341,21 @@ def test_what_is_kept_at_a_providers_own_address_is_within_the_accounts_quota(
     assert alice.form("/v1/speech-to-text", file=sound(), webhook="true").status_code == 413
     assert alice.form("/serve/api/v2/upload", file=sound()).status_code == 413, "assets share it"
     assert bob("POST", "/v2/upload", NOISE).status_code == 200
+
+
+def test_two_files_on_their_way_at_once_do_not_pass_the_quota_together(account: Account, settings: Settings) -> None:
+    settings.ASSET_QUOTA_GB = 15.5e-9
+    pieces = iter([b"a" * 10, b""])
+
+    def read(size: int) -> bytes:
+        piece = next(pieces)
+        if piece:  # another one comes, whole, while this one is on its way
+            kept.keep(account.pk, io.BytesIO(b"b" * 10).read, assets.room)
+        return piece
+
+    with pytest.raises(TooMuch):
+        kept.keep(account.pk, read, assets.room)
+    assert kept.size_of(account.pk) == 10
 
 
 def test_urls_that_are_slow_to_come_leave_threads_to_others(alice: Caller, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -37,7 +37,7 @@ def _upload(request: HttpRequest, caller: Caller, **captured: str) -> HttpRespon
         return _answered(
             rest.passed(upstream, "POST", "/v2/upload", body=pieces, content_type="application/octet-stream")
         )
-    id = kept.keep(caller.account_id, request.read, assets.room(caller.account_id))
+    id = kept.keep(caller.account_id, request.read, assets.room)
     return JsonResponse({"upload_url": request.build_absolute_uri(f"/v2/upload/{id}")})
 
 

@@ -104,7 +104,7 @@ def _later(
     upload = ""
     if not url:
         with reading.uploaded(request, "file") as sound, sound.path.open("rb") as file:
-            upload = kept.keep(caller.account_id, file.read, assets.room(caller.account_id))
+            upload = kept.keep(caller.account_id, file.read, assets.room)
     asked = {name: values for name, values in form.items() if values not in ([""], ["null"])}
     asked.pop("webhook_metadata", None)  # of several values, only the one that was looked at is kept
     if metadata is not None:

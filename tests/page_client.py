@@ -23,8 +23,8 @@ from memweb.speech import frames
 from tests.running import RunningServer
 from tests.upstream_simulator import SAMPLES, numbered_pcm
 
-PING_SECONDS = 5.0
-DEAD_SECONDS = 10.0
+PING_SECONDS = 4.0
+DEAD_SECONDS = 9.0
 FINAL_CODES = {4401, 4403, 4404, 4409, 4413}
 PHRASE = re.compile(r'<p id="s-([^"]+)"([^>]*)>([^<]*)</p>')
 
@@ -77,9 +77,13 @@ class PageClient:
     ended_url: str = ""
     refused: int = 0
     connections: int = 0
+    pings: bool = True
+    """False: its timers sleep, and it only answers."""
     _socket: ClientConnection | None = None
     _task: asyncio.Task[None] | None = None
     _more: asyncio.Event = field(default_factory=asyncio.Event)
+    _pinged: float = 0.0
+    _woken: bool = False
 
     async def __aenter__(self) -> PageClient:
         self.open()
@@ -228,7 +232,7 @@ class PageClient:
                 await sending
 
     async def _send(self, socket: ClientConnection) -> None:
-        pinged, finish_sent = time.monotonic(), False
+        self._pinged, finish_sent = time.monotonic(), False
         while True:
             while self.wanted < self.made:
                 await socket.send(self.kept[self.wanted])
@@ -236,12 +240,15 @@ class PageClient:
             if self.finishing and not finish_sent:
                 await socket.send(json.dumps({"t": "finish", "next": self.made}))
                 finish_sent = True
-            if time.monotonic() - pinged > PING_SECONDS:
-                pinged = time.monotonic()
+            if self._woken or (self.pings and self._may_ping()):
+                self._woken, self._pinged = False, time.monotonic()
                 await socket.send('{"t":"ping"}')
             self._more.clear()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._more.wait(), 0.25)
+
+    def _may_ping(self) -> bool:
+        return time.monotonic() - self._pinged > PING_SECONDS
 
     def _read(self, message: dict[str, Any]) -> None:
         self.messages.append(message)
@@ -255,6 +262,9 @@ class PageClient:
             case "html":
                 self._swap(message["html"])
                 self.revision = message["rev"]
+            case "pong" if self._may_ping():
+                self._woken = True
+                self._more.set()
             case "ended":
                 self.ended_url = message["url"]
 

@@ -17,7 +17,16 @@ from django.utils import timezone
 
 from memweb.dictation import captions, reading
 from memweb.dictation.finals import Finals
-from memweb.dictation.page import FLOODING, MOST_IGNORED, NOT_YOURS, RESTARTING, SILENT_SECONDS, TAKEN_OVER, Page
+from memweb.dictation.page import (
+    FLOODING,
+    MOST_IGNORED,
+    NOT_YOURS,
+    RESTARTING,
+    SILENT_SECONDS,
+    TAKEN_OVER,
+    WAKE_SECONDS,
+    Page,
+)
 from memweb.dictation.reading import Known, read
 from memweb.dictation.rebuild import keep_count, open_spool
 from memweb.dictation.recording import Spool, Spooler, Taken
@@ -356,9 +365,12 @@ class Dictation:
 
     def tick(self, now: float) -> None:
         """A few times a second."""
-        if self.page is not None and now - self.page.heard_at > SILENT_SECONDS:
+        silent = 0.0 if self.page is None else now - self.page.heard_at
+        if self.page is not None and silent > SILENT_SECONDS:
             self.page.close(RESTARTING)  # it is there no more, or its line is dead
             return
+        if self.page is not None and silent > WAKE_SECONDS:
+            self.page.wake(frames.pong())
         if self.page is not None and self.spool.wants_another_try(now) and now - self.page.told_hole_at > HOLE_SECONDS:
             self.page.told_hole_at = now
             self._greet(self.page)

@@ -16,7 +16,11 @@ AtOnce = Callable[..., bool]
 """Sends these texts without waiting; False where it did not."""
 
 MOST_WAITING = 500
-SILENT_SECONDS = 15.0  # a page pings every 5 s
+SILENT_SECONDS = 9.0  # a page pings every 4 s; a dead line is to be found within 10 s
+WAKE_SECONDS = 6.0
+"""Browsers let the timers of a hidden, silent page run once a minute, though it hears and answers at once: one that
+should have pinged long ago is spoken to. Left alone, a page that pauses would lose its line each minute, and each time
+it came again a line to the gateway would be opened for it."""
 CLOSING_SECONDS = 3.0
 TEXTS_PER_SECOND = 50
 MOST_IGNORED = 5000  # frames out of place, one after the other
@@ -42,6 +46,7 @@ class Page:
         self.revision: int | None = None
         """What its log shows; None until it said so, and while a snapshot is being made for it."""
         self.heard_at = now
+        self._woken_for = 0.0
         self.told_hole_at = 0.0
         self.ignored = 0
         self.bad = 0
@@ -64,6 +69,12 @@ class Page:
     def note(self, kind: str, message: str) -> None:
         """As `update`, but it may wait for something else to be sent, or for `flush`: one write costs less than two."""
         self._latest[kind] = message
+
+    def wake(self, message: str) -> None:
+        """Say this once in each silence, for the page to answer."""
+        if self._woken_for != self.heard_at:
+            self._woken_for = self.heard_at
+            self.update("wake", message)
 
     def flush(self) -> None:
         """Send what was noted."""

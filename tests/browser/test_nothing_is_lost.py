@@ -12,7 +12,8 @@ from playwright.sync_api import Dialog, Route
 
 from memweb.speech import frames
 from tests.browser.driving import RECORDING, Driven, assert_one_recording, browser, frames_of, spool, wait
-from tests.running import ROOT, RunningServer
+from tests.passage import Passage
+from tests.running import ROOT, RunningServer, free_port
 
 pytestmark = [pytest.mark.browser, pytest.mark.process]
 
@@ -69,6 +70,23 @@ def test_a_lost_network_costs_nothing(server: RunningServer, two_cities: Path, k
             return
         driven.wait_for_state(*RECORDING)
         finish(driven)
+
+
+def test_a_line_that_dies_without_a_word_is_found_within_ten_seconds(tmp_path: Path, two_cities: Path) -> None:
+    with Passage(free_port()) as passage:
+        address = f"http://localhost:{passage.port}"
+        with RunningServer(tmp_path, env={"MEMWEB_PUBLIC_URL": address}) as server:
+            passage.to, server.url = server.port, address
+            with browser(server, two_cities) as driven:
+                driven.open()
+                driven.press("Start dictating")
+                driven.wait_for_state(*RECORDING)
+                driven.wait_for_frames(20)
+                line, died_at = passage.kill(b"/ws/dictation/")
+                wait(lambda: driven.pump() and "client" in line.let_go, "the page to let go", seconds=20)
+                assert line.let_go["client"] - died_at <= 10
+                driven.wait_for_state(*RECORDING)
+                finish(driven)
 
 
 def test_leaving_is_asked_about_only_while_something_is_nowhere_else(server: RunningServer, two_cities: Path) -> None:

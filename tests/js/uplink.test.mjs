@@ -258,16 +258,33 @@ test('sending waits while the socket is full', async () => {
   assert.deepEqual(world.sockets[0].frames, [0, 1, 2]);
 });
 
-test('a peer that says nothing for ten seconds is dead', async () => {
+test('a peer that says nothing is found dead within ten seconds', async () => {
+  const world = setUp();
+  world.uplink.start();
+  await world.clock.pass(500);
+  await world.sockets[0].say(resume(0));
+  await world.clock.pass(8500);
+  assert.ok(!world.sockets[0].closed);
+  assert.ok(world.sockets[0].kinds().includes('ping'));
+  await world.clock.pass(1500);
+  assert.ok(world.sockets[0].closed);
+  await world.clock.pass(200);
+  assert.equal(world.sockets.length, 2);
+});
+
+test('a page whose timers sleep answers when it is spoken to, and keeps its line', async () => {
   const world = setUp();
   world.uplink.start();
   await world.sockets[0].say(resume(0));
-  await world.clock.pass(9000);
-  assert.equal(world.sockets.length, 1);
-  assert.ok(world.sockets[0].kinds().includes('ping'));
-  await world.clock.pass(3000);
-  assert.ok(world.sockets[0].closed);
-  assert.equal(world.sockets.length, 2);
+  for (let i = 0; i < 10; i++) {
+    world.clock.time += 6000; // and no timer runs
+    await world.sockets[0].say({ t: 'pong' });
+    await world.sockets[0].say({ t: 'pong' }); // the answer to its ping
+  }
+  assert.equal(world.sockets[0].kinds().filter((kind) => kind === 'ping').length, 10);
+  for (const call of world.clock.calls) call.at = world.clock.time; // the one turn in a minute
+  await world.clock.pass(0);
+  assert.ok(!world.sockets[0].closed);
 });
 
 test('pongs keep a quiet line alive', async () => {

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sqlite3
-import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -16,6 +14,7 @@ import pytest
 from tests.dictation.evidence import assert_whole, broken, environment, spooled
 from tests.page_client import PageClient
 from tests.running import RunningServer
+from tests.small_disk import mounted
 from tests.upstream_simulator import Simulator
 
 pytestmark = pytest.mark.process
@@ -58,15 +57,8 @@ sys.meta_path.insert(0, Finder())
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of 1 MB."""
-    folder = tmp_path / "small"
-    folder.mkdir()
-    if os.geteuid() != 0 or not shutil.which("mount"):
-        pytest.skip("a small disk needs root and mount")
-    done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)], capture_output=True)
-    if done.returncode:
-        pytest.skip("this machine does not allow mounting")
-    yield folder
-    subprocess.run(["umount", "-l", str(folder)], check=True)
+    with mounted(tmp_path / "small", "1m") as disk:
+        yield disk.folder
 
 
 async def test_a_full_disk_is_said_and_nothing_is_lost(tmp_path: Path, small_disk: Path, simulator: Simulator) -> None:

@@ -9,6 +9,7 @@ from django.conf import settings
 from django.core.management import call_command, get_commands
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError, connections
+from django.db.transaction import TransactionManagementError
 from django.urls import reverse
 
 from memweb import doctor, ground
@@ -40,8 +41,10 @@ class Command(BaseCommand):
             call_command("migrate", verbosity=0, interactive=False)
             services.ensure_owner()
         except DatabaseError as error:
+            # What first went wrong: of a transaction that can only be rolled back the last one says no more than that.
+            first = error.__context__ if isinstance(error, TransactionManagementError) else None
             raise CommandError(
-                f"The database does not answer or cannot be changed: {str(error).strip()}. "
+                f"The database does not answer or cannot be changed: {str(first or error).strip()}. "
                 "Check DATABASE_URL, and that there is room on its disk."
             ) from error
         finally:

@@ -77,8 +77,6 @@ def _inner(address: Address) -> Address:
         return address
     if address.ipv4_mapped or address.sixtofour:
         return address.ipv4_mapped or address.sixtofour or address
-    if address.teredo:
-        return address.teredo[1]
     if any(address in network for network in (*_NAT64, _OLD_IN_NEW)) and int(address) > 1:
         return IPv4Address(int(address) & 0xFFFFFFFF)
     return address

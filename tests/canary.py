@@ -50,7 +50,7 @@ class Canary:
         if where:
             body = gzip.compress(b"x" * 10_000) if request.path.startswith("/packed") else b""
             request.send_response(302)
-            request.send_header("Location", where)
+            request.send_header("Location", where + ("a" * 3000 if request.path.startswith("/long") else ""))
             request.send_header("Content-Length", str(len(body)))
             if body:
                 request.send_header("Content-Encoding", "gzip")
@@ -79,7 +79,7 @@ class Liar:
         monkeypatch.setattr(socket, "getaddrinfo", self)
 
     def __call__(self, host: Any, port: Any, *arguments: Any, **options: Any) -> Any:
-        if host != "rebind.example":
+        if host not in ("rebind.example", b"rebind.example"):  # some clients encode it
             return self._true(host, port, *arguments, **options)
         self.asked += 1
         address = "127.0.0.1" if self.asked == 1 else "127.0.0.2"

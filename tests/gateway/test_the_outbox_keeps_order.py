@@ -8,7 +8,7 @@ import pytest
 from django.db import connection, transaction
 
 from memweb.accounts.models import User
-from memweb.gateway import keys, outbox, webhooks
+from memweb.gateway import courier, keys, outbox, webhooks
 from memweb.gateway.models import Account, Delivery, Lane, WebhookEndpoint
 
 
@@ -50,6 +50,17 @@ def test_every_webhook_collects_and_nothing_new_is_begun_for_a_gone_one(state: s
     assert outbox.has_webhook(account.pk) is counts
     assert outbox.enqueue(account_id=account.pk, task_id="t", body=b"{}") is not None, "what was begun before is told"
     assert (webhooks.send_test(endpoint=WebhookEndpoint.objects.get()) is not None) is counts
+
+
+@pytest.mark.django_db
+def test_one_account_with_much_to_say_leaves_room_for_the_others() -> None:
+    talker, other = account_with_webhook("alice"), account_with_webhook("bob")
+    for number in range(courier.MOST_OF_ONE_ACCOUNT + 4):
+        outbox.enqueue(account_id=talker.pk, task_id=f"t{number}", body=b"{}")
+    outbox.enqueue(account_id=other.pk, task_id="t", body=b"{}")
+    taken = [account_id for _, account_id in courier.claim(lease="one", most=64, busy={})]
+    assert sorted(taken) == sorted([talker.pk] * courier.MOST_OF_ONE_ACCOUNT + [other.pk])
+    assert courier.claim(lease="two", most=64, busy={talker.pk: courier.MOST_OF_ONE_ACCOUNT}) == []
 
 
 @pytest.mark.django_db(transaction=True)

@@ -55,6 +55,7 @@ HOSTILE = [
     "https://127.0.0.2:{port}/", "rtmp://127.0.0.2:{port}/x", "http://127.0.0.2:22/", "http://1.1.1.1:22/",
     "http://1.1.1.1:25/", "http://1.1.1.1:6379/", "http://1.1.1.1:5432/", "http://no-such-host.invalid/",
     "http://" + "a" * 300 + ".org/", "http://1.1.1.1/" + "a" * 3000, "http://[::1", "http://[/", "http://a..b.invalid/",
+    "http://[4000::1]/",
 ]  # fmt: skip
 
 
@@ -103,10 +104,12 @@ def test_a_redirect_to_a_private_address_is_refused(listed: Canary, canary: Cana
     for target in targets:
         with pytest.raises((guard.Forbidden, httpx.HTTPError)):
             _get(listed, f"/?to={target}")
+    with pytest.raises(guard.Forbidden, match="longer"):
+        _get(listed, f"/long?to=http://127.0.0.1:{listed.port}/")
     twice = f"http://127.0.0.1:{listed.port}/?to=http://127.0.0.2:{canary.port}/"
     with pytest.raises(guard.Forbidden):
         _get(listed, f"/?to={twice}")
-    assert listed.hits == len(targets) + 2
+    assert listed.hits == len(targets) + 3
     assert canary.hits == 0
 
 
@@ -116,6 +119,8 @@ async def test_the_asynchronous_client_is_guarded_the_same(listed: Canary, canar
         for url in (f"http://127.0.0.2:{canary.port}/", f"http://127.0.0.1:{listed.port}/?to=http://127.0.0.2/"):
             with pytest.raises(guard.Forbidden):
                 await web.get(url)
+        with pytest.raises(guard.Forbidden, match="longer"):
+            await web.get(f"http://127.0.0.1:{listed.port}/long?to=http://127.0.0.1:{listed.port}/")
     with pytest.raises(guard.Forbidden):
         await guard.aresolve(f"http://127.0.0.2:{canary.port}/")
     assert canary.hits == 0
@@ -143,6 +148,16 @@ def test_a_name_that_changes_its_mind_gains_nothing(monkeypatch: pytest.MonkeyPa
     assert liar.asked == 1
     with pytest.raises(guard.Forbidden):
         guard.resolve(f"http://rebind.example:{canary.port}/")
+    assert canary.hits == 0
+
+
+@pytest.mark.usefixtures("listed")
+async def test_nor_from_the_asynchronous_client(monkeypatch: pytest.MonkeyPatch, canary: Canary) -> None:
+    liar = Liar(monkeypatch)
+    async with guard.async_client() as web:
+        with pytest.raises(httpx.ConnectError):
+            await web.get(f"http://rebind.example:{canary.port}/", timeout=1)
+    assert liar.asked == 1
     assert canary.hits == 0
 
 

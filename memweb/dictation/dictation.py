@@ -10,9 +10,13 @@ import asyncio
 import logging
 import random
 import time
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any
 from uuid import UUID
 
+from django.db import DatabaseError
 from django.utils import timezone
 
 from memweb.dictation import captions, reading
@@ -71,6 +75,7 @@ class Dictation:
         self._told: tuple[act.View, str | None] | None = None
         self._told_at = self._attended_at = self._flushed_at = 0.0
         self._tasks: set[asyncio.Task[None]] = set()
+        self._turn = asyncio.Lock()
 
     # --- pages come and go ------------------------------------------------------------------------------
 
@@ -167,19 +172,35 @@ class Dictation:
                 self._finish_at = next
                 self._finish_when_safe()
             case frames.Mark(at_ms) if self.status != "new":
-                within = min(max(0, at_ms), LONGEST_MS)
-                await writer.submit(services.add_mark, record_id=self.record_id, at_ms=within)
-                page.say(frames.marked(at_ms=at_ms))
+                self._in_turn(page, partial(self._mark, page, at_ms))
             case frames.Whose(first):
                 page.say(frames.walls(first=first, walls=self.spool.walls(first, MOST_WALLS)))
             case frames.Title(title) if self.status != "new":
-                await writer.submit(services.rename, record_id=self.record_id, title=title, user_id=self.owner_id)
+                rename = partial(services.rename, record_id=self.record_id, title=title, user_id=self.owner_id)
+                self._in_turn(page, partial(writer.submit, rename))
             case frames.Undo():
-                await self.finals.undo()
+                self._in_turn(page, self.finals.undo)
             case frames.Redo():
-                await self.finals.redo()
+                self._in_turn(page, self.finals.redo)
             case _:
                 pass  # a language while recording, or anything before there is a session: nothing to do
+
+    def _in_turn(self, page: Page, work: Callable[[], Awaitable[Any]]) -> None:
+        """Have this done by the database, after what was asked before; sound does not wait behind it."""
+        self.spawn(self._asked(page, work))
+
+    async def _asked(self, page: Page, work: Callable[[], Awaitable[Any]]) -> None:
+        try:
+            async with self._turn:
+                await work()
+        except (writer.WriterAway, DatabaseError):
+            self.finals.away()
+            page.close(RESTARTING)  # it comes again and says what it was not answered
+
+    async def _mark(self, page: Page, at_ms: int) -> None:
+        within = min(max(0, at_ms), LONGEST_MS)
+        await writer.submit(services.add_mark, record_id=self.record_id, at_ms=within)
+        page.say(frames.marked(at_ms=at_ms))
 
     async def _open(self, message: frames.Open, page: Page) -> None:
         if self.status == "new":
@@ -281,7 +302,8 @@ class Dictation:
         self.spawn(self._finish())
 
     async def _finish(self) -> None:
-        await writer.submit(services.begin_finishing, record_id=self.record_id)
+        async with self._turn:
+            await self._kept(partial(services.begin_finishing, record_id=self.record_id))
         await self._listen()
         assert self._session is not None
         self._do(self._session.hear(self.spool.samples, time.monotonic()))
@@ -289,12 +311,23 @@ class Dictation:
 
     async def _hand_over(self, *, complete: bool) -> None:
         """All that was heard is said and saved."""
+        await self.finals.settled()
         await self._spooler.flush()
         duration_ms = self.spool.safe_samples // frames.SAMPLES_PER_MS
         await read(keep_count, self.record_id, self.spool.durable, self.spool.wall_ms)
         unheard = "" if complete or self._session is None else services.unheard(self._session.note)
-        await writer.submit(services.finish, record_id=self.record_id, duration_ms=duration_ms, unheard=unheard)
+        await self._kept(partial(services.finish, record_id=self.record_id, duration_ms=duration_ms, unheard=unheard))
         self._farewell()
+
+    async def _kept(self, work: Callable[[], Any]) -> None:
+        """Have it written, however long the database is away: given up, the dictation would never end."""
+        while True:
+            try:
+                await writer.submit(work)
+                self.finals.back()
+                return
+            except writer.WriterAway:
+                self.finals.away()
 
     def _farewell(self) -> None:
         self._tell_state(time.monotonic())
@@ -376,6 +409,7 @@ class Dictation:
             self._greet(self.page)
         if self._session is None:
             return
+        self.finals.tick(now)
         self._do(self._session.tick(now))
         self._tell_state(now)
         self._flush(now)

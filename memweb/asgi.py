@@ -6,6 +6,7 @@ import os
 from collections.abc import Awaitable, Callable, MutableMapping
 from ipaddress import ip_address
 from typing import Any
+from urllib.parse import unquote
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "memweb.settings")
 
@@ -21,6 +22,7 @@ from memweb import checks, health
 from memweb.dictation import caretaker
 from memweb.dictation.routing import websocket_urlpatterns
 from memweb.engines import live
+from memweb.gateway import bringing
 from memweb.gateway.routing import websocket_paths
 from memweb.gateway.till import till
 from memweb.supervised import watch_supervisor
@@ -51,6 +53,15 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
         await _lifespan(receive, send)
     else:
         raise ValueError(f"memweb does not speak {scope['type']!r}")
+
+
+def ask(path: str, headers: list[tuple[bytes, bytes]], address: str) -> Awaitable[bringing.Answer | None] | None:
+    """Whether somebody may bring a long body: at the gateway's addresses it is asked for the key before it is read."""
+    plain, _, query = path.partition("?")
+    scope: Scope = {"headers": headers, "client": (address, 0)}
+    if settings.BEHIND_PROXY:
+        scope = with_visitors_address(scope)
+    return bringing.ask(unquote(plain), query.encode("latin-1"), headers, scope["client"][0])
 
 
 def with_visitors_address(scope: Scope) -> Scope:

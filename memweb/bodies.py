@@ -1,5 +1,7 @@
-"""How long a request's body may be, by its address. The server holds to it while the body comes, before it knows who
-sends: a body lies on the disk from its first byte."""
+"""How long a request's body may be, by its address. The server holds to it while the body comes: it lies on the disk
+from its first byte, before a page knows who sends. At the gateway's addresses who sends a long one is asked before that
+(`asgi.ask`).
+"""
 
 from __future__ import annotations
 

@@ -9,6 +9,7 @@ import secrets
 import time
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 from channels.db import database_sync_to_async
 from django.core import signing
@@ -36,11 +37,8 @@ def mint(*, caller: Caller, door: str, seconds: int, session_seconds: int | None
 
 def redeem(token: str, door: str) -> Caller | None:
     """Who minted it; None when it is wrong, late, used before, meant for another door, or its key was revoked."""
-    try:
-        claim = signing.loads(token, salt=_SALT, max_age=_LONGEST_SECONDS)
-    except signing.BadSignature:
-        return None
-    if claim["d"] != door or claim["x"] < time.time():
+    claim = _claim(token, door)
+    if claim is None:
         return None
     caller = _caller(claim["a"], claim["k"])
     if caller is None or not _spend(claim["n"], claim["x"]):
@@ -49,6 +47,25 @@ def redeem(token: str, door: str) -> Caller | None:
 
 
 aredeem = database_sync_to_async(redeem)
+
+
+def opens(token: str, door: str) -> bool:
+    """Whether it could be redeemed now; it is not."""
+    claim = _claim(token, door)
+    return (
+        claim is not None
+        and _caller(claim["a"], claim["k"]) is not None
+        and not SpentToken.objects.filter(nonce=claim["n"]).exists()
+    )
+
+
+def _claim(token: str, door: str) -> dict[str, Any] | None:
+    """What it says, where it is memweb's own, meant for this door, and in time."""
+    try:
+        claim: dict[str, Any] = signing.loads(token, salt=_SALT, max_age=_LONGEST_SECONDS)
+    except signing.BadSignature:
+        return None
+    return None if claim["d"] != door or claim["x"] < time.time() else claim
 
 
 def _caller(account_id: int, key_id: int | None) -> Caller | None:

@@ -15,11 +15,10 @@ def main() -> int:
     from environs import EnvError
 
     try:
-        from memweb import bodies
-        from memweb.asgi import application
+        from memweb import asgi, bodies
     except (EnvError, ImproperlyConfigured) as error:
         sys.exit(f"memweb cannot start. {error}")
-    return serve(settings.HOST, settings.PORT, application=application, longest_body=bodies.longest)
+    return serve(settings.HOST, settings.PORT, application=asgi.application, longest_body=bodies.longest, ask=asgi.ask)
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ from twisted.logger import globalLogBeginner
 from memweb.server.eventloop import reactor
 from memweb.server.flow import Inbox, Message, RequestBody
 from memweb.server.handshake import Handshake, HandshakeFactory, refusal
-from memweb.server.requests import Request, RequestFactory
+from memweb.server.requests import Ask, Request, RequestFactory
 from memweb.server.sockets import Socket
 
 Application = Callable[[dict[str, Any], Callable[[], Awaitable[Message]], Callable[[Message], Awaitable[None]]], Any]
@@ -112,6 +112,7 @@ class Server(daphne.server.Server):  # type: ignore[misc]
         message_limit: int,
         longest_body: Callable[[str], int],
         spool: str | None,
+        ask: Ask,
     ) -> None:
         super().__init__(
             application,
@@ -122,7 +123,7 @@ class Server(daphne.server.Server):  # type: ignore[misc]
         )
         self.connections = {}
         self._message_limit = message_limit
-        self.longest_body, self.spool = longest_body, spool
+        self.longest_body, self.spool, self.ask = longest_body, spool, ask
         self.draining = False
         self.exit_code = 0
         self._lifespan = Lifespan(application)
@@ -297,17 +298,18 @@ def serve(
     ready: Callable[[str], None] | None = None,
     application: Application | None = None,
     longest_body: Callable[[str], int] | None = None,
+    ask: Ask | None = None,
 ) -> int:
     """Serve until TERM or INT; returns the exit code: 0 stopped, 3 did not start, 4 could not listen or serve.
 
     `ready` is called with the base URL once connections are taken. Port 0 picks a free one. `longest_body` tells how
-    many bytes the body of a request to a path may have; without it any number.
+    many bytes the body of a request to a path may have; without it any number. `ask` tells who may bring a long one;
+    without it anybody.
     """
     if application is None:
-        from memweb import bodies
-        from memweb.asgi import application as whole
+        from memweb import asgi, bodies
 
-        application, longest_body = whole, longest_body or bodies.longest
+        application, longest_body, ask = asgi.application, longest_body or bodies.longest, ask or asgi.ask
     from django.conf import settings
 
     limit = getattr(settings, "SOCKET_MESSAGE_LIMIT", 256 * 1024)
@@ -315,4 +317,11 @@ def serve(
     spool = None if folder is None else str(folder)
     if spool is not None:
         os.makedirs(spool, exist_ok=True)  # with a database elsewhere nobody may have made it yet
-    return Server(application, limit, longest_body or (lambda path: sys.maxsize), spool).run_on(host, port, ready)
+    server = Server(
+        application,
+        limit,
+        longest_body or (lambda path: sys.maxsize),
+        spool,
+        ask or (lambda path, headers, address: None),
+    )
+    return server.run_on(host, port, ready)

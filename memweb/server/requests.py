@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 import shutil
 import tempfile
 import time
+from collections.abc import Awaitable, Callable
+from http import HTTPStatus
 from io import BytesIO
 from typing import IO, Any
 
@@ -16,6 +19,8 @@ from twisted.web import http
 from memweb.server.eventloop import reactor
 from memweb.server.flow import Gate, Message, RequestBody
 from memweb.server.handshake import refusal
+
+logger = logging.getLogger("memweb.server")
 
 SUBPROTOCOLS = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+(?:[ \t]*,[ \t]*[!#$%&'*+.^_`|~0-9A-Za-z-]+)*")
 IDLE_SECONDS = 20
@@ -27,8 +32,19 @@ MOST_IN_MEMORY = 100_000
 RESERVE = 512 * 2**20
 """Bytes of the disk that no body may take: the database and live recordings need them."""
 LOOK_AGAIN = 64 * 2**20
+MOST_UNASKED = 1 << 20
+"""Bytes of a body that are taken without asking who sends them."""
 TOO_LONG = "The body is longer than this address takes."
 NO_ROOM = "There is not enough room on this server's disk for this body. Try again later."
+UNKNOWN = "It cannot be told now who sends this. Try again in a moment."
+JSON = (b"content-type", b"application/json")
+
+Answer = tuple[int, list[tuple[bytes, bytes]], bytes]
+"""Status, headers and body."""
+Ask = Callable[[str, list[tuple[bytes, bytes]], str], Awaitable[Answer | None] | None]
+"""Whether somebody may bring a long body, by the path as in the request line, the headers (names in lower case) and the
+peer's address. None, at once or once it is known: they may. Else what they are answered.
+"""
 
 
 class Request(WebRequest):  # type: ignore[misc]
@@ -123,6 +139,7 @@ class Channel(http.HTTPChannel):
     longest = 0
     """Bytes that the body of the request at hand may have."""
     refused = False
+    _asked: asyncio.Task[None] | None = None
 
     def dataReceived(self, data: bytes) -> None:
         if self.refused:
@@ -148,26 +165,52 @@ class Channel(http.HTTPChannel):
             self.refuse(507, NO_ROOM)
         else:
             super().allHeadersReceived()  # type: ignore[no-untyped-call]
+            if self.length is None or length > MOST_UNASKED:
+                self._ask()
+
+    def _ask(self) -> None:
+        """Read nothing more until it is known whether whoever sends may."""
+        named = self.requests[-1].requestHeaders.getAllRawHeaders()
+        headers = [(name.lower(), value) for name, values in named for value in values]
+        answer = self.factory.server.ask(self._path.decode("latin-1"), headers, self.transport.getPeer().host)
+        if answer is not None:
+            self.transport.pauseProducing()
+            self._asked = asyncio.ensure_future(self._heed(answer, self.requests[-1]))
+
+    async def _heed(self, answer: Awaitable[Answer | None], request: Request) -> None:
+        try:
+            refused = await answer
+        except Exception:
+            logger.warning("It cannot be told who sends a body", exc_info=True)
+            refused = 503, [JSON], refusal(503, UNKNOWN)
+        if refused is not None and self._in_body and request in self.requests:  # else the application has it already
+            self.say(*refused)
+        self.transport.resumeProducing()
 
     def rawDataReceived(self, data: bytes) -> None:
         if not self.refused:
             super().rawDataReceived(data)
 
     def refuse(self, status: int, sentence: str) -> None:
+        """As `say`, in the words that fit every address."""
+        self.say(status, [JSON], refusal(status, sentence))
+
+    def say(self, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
         """Answer before the body is there, and end the connection: what still comes is nobody's."""
         if self.refused:
             return
         self.refused = True
-        body = refusal(status, sentence)
-        head = b"HTTP/1.1 %d %s\r\n" % (status, http.RESPONSES[status])
-        lines = b"content-type: application/json\r\ncontent-length: %d\r\nconnection: close\r\n\r\n" % len(body)
-        self.transport.write(head + lines + body)
+        head = b"HTTP/1.1 %d %s\r\n" % (status, HTTPStatus(status).phrase.encode())
+        lines = [*headers, (b"content-length", b"%d" % len(body)), (b"connection", b"close")]
+        self.transport.write(head + b"".join(b"%s: %s\r\n" % line for line in lines) + b"\r\n" + body)
         self.transport.loseWriteConnection()
         self._linger = reactor.callLater(LINGER_SECONDS, self.transport.abortConnection)
         details = {"method": self._command.decode("latin-1"), "path": self._path.decode("latin-1"), "status": status}
         self.factory.server.log_action("http", "complete", details)
 
     def connectionLost(self, reason: Any = None) -> None:
+        if self._asked is not None:
+            self._asked.cancel()
         if self._linger is not None and self._linger.active():
             self._linger.cancel()
         super().connectionLost(reason)  # type: ignore[no-untyped-call]

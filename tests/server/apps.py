@@ -26,6 +26,20 @@ def longest_body(path: str) -> int:
     return 1_000_000 if path.startswith("/count?little") else sys.maxsize
 
 
+def ask(path: str, headers: list[tuple[bytes, bytes]], address: str) -> Any:
+    """Whether a long body may come, known a moment later, or never."""
+    return _told(dict(headers).get(b"x-key")) if path == "/count?asked" else None
+
+
+async def _told(key: bytes | None) -> Any:
+    await asyncio.sleep(0)
+    if key == b"never":
+        await asyncio.Event().wait()
+    if key == b"broken":
+        raise LookupError("the database is away")
+    return None if key == b"right" else (401, [(b"content-type", b"application/json")], b'{"code": 401}')
+
+
 async def failing(scope: Any, receive: Any, send: Any) -> None:
     """An application whose startup fails."""
     await receive()

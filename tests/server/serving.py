@@ -102,7 +102,8 @@ def _serve() -> int:
         for module in (life, requests, sockets):
             if hasattr(module, name):
                 setattr(module, name, float(value))
-    return serve("127.0.0.1", int(port), application=getattr(apps, application), longest_body=apps.longest_body)
+    served = getattr(apps, application)
+    return serve("127.0.0.1", int(port), application=served, longest_body=apps.longest_body, ask=apps.ask)
 
 
 if __name__ == "__main__":

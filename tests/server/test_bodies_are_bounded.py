@@ -1,4 +1,4 @@
-"""A body lies on the disk before anybody knows who sends it: one that is too long is refused while it comes."""
+"""A body lies on the disk before any page knows who sends it: one that is too long is refused while it comes."""
 
 from __future__ import annotations
 
@@ -19,6 +19,13 @@ pytestmark = pytest.mark.process
 
 LIMIT = 1_000_000
 CHUNK = b"%x\r\n%s\r\n" % (100_000, bytes(100_000))
+KEYS = {
+    "/v2/upload": "Authorization",
+    "/serve/api/v2/upload": "Authorization",
+    "/v1/audio/transcriptions": "Authorization",
+    "/v1/speech-to-text": "xi-api-key",
+}
+"""Where files are brought by key, and the header that carries it."""
 
 
 def head(path: str, *headers: str) -> bytes:
@@ -80,6 +87,35 @@ def test_what_follows_a_refused_body_is_no_request(repaired: Process) -> None:
         assert answer(raw)[0] == 413
 
 
+@pytest.mark.parametrize("length", ["Content-Length: 2000000", "Transfer-Encoding: chunked"])
+def test_who_may_not_send_a_long_body_is_told_before_it_is_read(repaired: Process, length: str) -> None:
+    for headers, status in ([length], 401), ([length, "X-Key: wrong"], 401), ([length, "X-Key: broken"], 503):
+        with Raw(repaired.port) as raw:
+            raw.socket.sendall(head("/count?asked", *headers))
+            assert answer(raw)[0] == status
+    with Raw(repaired.port) as raw:
+        raw.socket.sendall(head("/count?asked", length) + CHUNK + head("/seen"))
+        assert answer(raw)[0] == 401, "what follows is nobody's"
+
+
+def test_nothing_more_is_read_until_it_is_known_who_sends(repaired: Process) -> None:
+    with Raw(repaired.port) as raw:
+        raw.socket.sendall(head("/count?asked", "Content-Length: 100000000", "X-Key: never"))
+        raw.socket.settimeout(5)
+        with pytest.raises(TimeoutError):  # what fits between the two is full
+            raw.socket.sendall(bytes(40_000_000))
+
+
+def test_a_long_body_of_who_may_send_it_is_taken_whole(repaired: Process) -> None:
+    where, allowed = f"{repaired.url}/count?asked", {"X-Key": "right"}
+    pieces = (bytes(100_000) for _ in range(30))
+    with httpx.Client() as client:
+        assert client.post(where, content=bytes(2_000_000), headers=allowed).text == "2000000"
+        assert client.post(where, content=pieces, headers=allowed).text == "3000000"
+        assert client.post(where, content=bytes(2_000_000), headers=allowed).text == "2000000"
+        assert client.post(where, content=bytes(requests.MOST_UNASKED)).text == str(requests.MOST_UNASKED)
+
+
 def test_a_body_leaves_room_on_the_disk(tmp_path: Path) -> None:
     with Process("memweb", tmp_path, RESERVE=2.0**62) as server:
         assert httpx.post(f"{server.url}/count", content=bytes(1000)).text == "1000"
@@ -104,6 +140,17 @@ def test_memweb_itself_takes_a_file_where_files_are_brought_and_little_elsewhere
         with Raw(small.port) as raw:
             raw.socket.sendall(head(path, "Content-Length: 4100000"))
             assert answer(raw)[0] == 413, path
+
+
+def test_memweb_itself_asks_for_the_key_before_a_long_body_is_read(small: RunningServer) -> None:
+    key, long = small.key(), "Content-Length: 3000000"
+    for path, name in KEYS.items():
+        for headers in [], [f"{name}: sk-mem-wrong"]:
+            with Raw(small.port) as raw:
+                raw.socket.sendall(head(path, long, *headers))
+                assert answer(raw)[0] == 401, (path, headers)
+        answered = httpx.post(f"{small.url}{path}", content=bytes(3_000_000), headers={name: key})
+        assert answered.status_code not in (401, 403), path
 
 
 def test_a_body_lies_in_the_data_folder(tmp_path: Path) -> None:

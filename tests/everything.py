@@ -26,6 +26,12 @@ TOUCHES_THE_DATABASE = (
     "house/test_commands_for_people.py",
 )
 
+# What starts databases of its own, and the pages' examples, which are run to see that they are written right.
+SAME_ON_ANY_DATABASE = (
+    "dictation/test_database_and_redis_are_killed.py",
+    "gateway/test_the_examples_of_the_reference.py",
+)
+
 # Most of a run is waiting: for speech in real time, for servers that start. A file's tests stay together.
 TOGETHER = ("-n", "3", "--dist", "loadfile", "--no-loadscope-reorder")
 
@@ -39,6 +45,7 @@ def main() -> int:
     if database and redis:
         print(f"\nAgain on PostgreSQL and Redis: {', '.join(TOUCHES_THE_DATABASE)}", flush=True)
         folders = [f"tests/{name}" for name in TOUCHES_THE_DATABASE]
+        folders += [f"--ignore=tests/{name}" for name in SAME_ON_ANY_DATABASE]
         chosen = (*folders, "-m", "not browser and not speech", "--cov", "--cov-append", "--cov-report=", *TOGETHER)
         codes.append(_pytest(*chosen, DATABASE_URL=database, REDIS_URL=redis))
         codes.append(_floors())

@@ -26,9 +26,10 @@ TOUCHES_THE_DATABASE = (
     "house/test_commands_for_people.py",
 )
 
-# What starts databases of its own, and the pages' examples, which are run to see that they are written right.
+# What starts databases of its own, the reference's examples, and what is about the network alone.
 SAME_ON_ANY_DATABASE = (
     "dictation/test_database_and_redis_are_killed.py",
+    "dictation/test_the_line_to_the_page_may_break.py",
     "gateway/test_the_examples_of_the_reference.py",
 )
 

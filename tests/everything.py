@@ -26,11 +26,14 @@ TOUCHES_THE_DATABASE = (
     "house/test_commands_for_people.py",
 )
 
-# What starts databases of its own, the reference's examples, and what is about the network alone.
+# What starts databases of its own, the reference's examples, and what is about the network or other people's clients.
 SAME_ON_ANY_DATABASE = (
     "dictation/test_database_and_redis_are_killed.py",
     "dictation/test_the_line_to_the_page_may_break.py",
+    "gateway/test_official_clients_transcribe_files.py",
+    "gateway/test_official_clients_work_by_base_url.py",
     "gateway/test_the_examples_of_the_reference.py",
+    "gateway/test_the_live_socket_end_to_end.py",
 )
 
 # Most of a run is waiting: for speech in real time, for servers that start. A file's tests stay together.

@@ -42,7 +42,7 @@ def through(passage: Passage, server: RunningServer) -> RunningServer:
 async def let_go(line: Line, page: PageClient, who: str) -> float:
     """When this side gave the line up; the other is never told."""
     await page.until(lambda: who in line.let_go, f"the {who} to let go", 2 * BAR_SECONDS)
-    return line.let_go[who]  # type: ignore[index]
+    return line.let_go[who]
 
 
 async def test_a_page_that_cannot_be_reached_is_let_go_and_loses_nothing(
@@ -83,7 +83,10 @@ async def test_a_page_whose_timers_sleep_keeps_its_line(heard_server: RunningSer
     async with PageClient(heard_server, owner, pings=False) as page:
         await page.record(3)
         await page.until(lambda: page.acked == 3, "three acks")
-        pongs = lambda: [message["t"] for message in page.messages].count("pong")  # noqa: E731
+
+        def pongs() -> int:
+            return [message["t"] for message in page.messages].count("pong")
+
         await page.until(lambda: pongs() >= 4, "being asked and answered, twice", 2 * BAR_SECONDS)
         assert page.connections == 1
         await page.ended()

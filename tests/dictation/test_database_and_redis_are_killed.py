@@ -191,7 +191,10 @@ async def test_who_finishes_in_an_outage_longer_than_the_writer_waits_is_told_an
             await asyncio.wait({speaking})
             page.finish()
             await page.until(lambda: page.acked == page.made, "sound to be acknowledged all the same")
-            given_up = lambda: on_cluster.log().count("the database is away")  # noqa: E731
+
+            def given_up() -> int:
+                return on_cluster.log().count("the database is away")
+
             tries = given_up()
             await page.until(lambda: given_up() > tries + 2, "trying again and again")
             assert said_of_it(page), "the outage in words"

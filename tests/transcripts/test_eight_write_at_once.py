@@ -23,14 +23,15 @@ pytestmark = [
 ]
 
 PROCESSES, THREADS = 2, 4
+WRITERS = PROCESSES * THREADS
 RECORDS = f"""
 import json, uuid
 from django.utils import timezone
 from transcripts import services
 owner = User.objects.get(username="owner").pk
-made = [services.open_record(id=uuid.uuid4(), owner_id=owner, started_at=timezone.now()) for _ in range({PROCESSES * THREADS})]
+made = [services.open_record(id=uuid.uuid4(), owner_id=owner, started_at=timezone.now()) for _ in range({WRITERS})]
 print(json.dumps([str(record.pk) for record in made]))
-"""  # noqa: E501
+"""
 WRITE = """
 import json, threading, time
 from pathlib import Path

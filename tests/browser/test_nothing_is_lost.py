@@ -50,6 +50,13 @@ def test_a_killed_server_costs_nothing(server: RunningServer, two_cities: Path) 
         assert len(finish(driven)) >= 40
 
 
+def middle_of_the_button(driven: Driven) -> tuple[int, int]:
+    """Where Finish is, in pixels; it swells a little under the mouse."""
+    box = driven.page.get_by_role("button", name="Finish", exact=True).bounding_box()
+    assert box
+    return round(box["x"] + box["width"] / 2), round(box["y"] + box["height"] / 2)
+
+
 @pytest.mark.parametrize("keeps", [True, False], ids=["", "broken twin"])
 def test_a_lost_network_costs_nothing(server: RunningServer, two_cities: Path, keeps: bool) -> None:
     with browser(server, two_cities) as driven:
@@ -60,9 +67,12 @@ def test_a_lost_network_costs_nothing(server: RunningServer, two_cities: Path, k
         driven.press("Start dictating")
         driven.wait_for_state(*RECORDING)
         driven.wait_for_frames(15)
+        place = middle_of_the_button(driven)
         driven.context.set_offline(True)
         driven.wait_for_state("reconnecting")
         driven.wait_for_frames(len(driven.made) + 15)
+        assert driven.page.locator("#note").is_visible()
+        assert middle_of_the_button(driven) == place, "a press that has begun would miss it"
         driven.context.set_offline(False)
         if not keeps:
             driven.page.get_by_text("Part is missing").wait_for()

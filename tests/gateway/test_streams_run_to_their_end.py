@@ -355,7 +355,6 @@ def test_what_does_not_say_what_it_is_is_known_again_by_the_next_holder(
         queue(account, f"{url}/talk")
         with pytest.MonkeyPatch.context() as patient:
             patient.setattr(conductor, "BACK_OFF_S", (90,))
-            patient.setattr(conductor, "LET_GO_S", 0)
             conduct(heard_before, lambda: len(heard_before.heard) > 8 * 32_000)
         told_before, told_ms = len(told()), StreamTask.objects.get().told_ms
         conduct(script, over, lease="two")

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import pytest_django
 
+from tests.browser.driving import browsers
 from tests.running import ROOT, RunningServer
 
 PACKAGES = (
@@ -28,6 +29,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         seconds[item.path] += max([0.1, *map(_usual_seconds, item.iter_markers())])
     items.sort(key=lambda item: -seconds[item.path])
+
+
+@pytest.hookimpl(trylast=True)  # once the fixtures have let go of theirs
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    """Browsers run on from one test of a file to the next, and not beside tests of another kind."""
+    if nextitem is None or nextitem.path != item.path or not nextitem.get_closest_marker("browser"):
+        browsers.close()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -17,7 +17,8 @@ from typing import Any
 import av
 import numpy as np
 import pytest
-from playwright.sync_api import BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, BrowserType, Page, Playwright, sync_playwright
+from playwright.sync_api import Error as PlaywrightError
 
 from memweb.speech import frames
 from tests.running import RunningServer
@@ -216,13 +217,13 @@ def browser(
     launch: dict[str, Any] = {"executable_path": chromium(), "headless": True, "args": arguments}
     if allowed:
         options.setdefault("permissions", ["microphone"])
-    with sync_playwright() as playwright:
+    with contextlib.ExitStack() as ends:
         if profile is not None:
-            started = None
-            context = playwright.chromium.launch_persistent_context(str(profile), **launch, **options)
-        else:
-            started = playwright.chromium.launch(**launch)
-            context = started.new_context(**options)
+            context = browsers.chromium.launch_persistent_context(str(profile), **launch, **options)
+        elif hears is None:
+            context = browsers.shared(launch).new_context(**options)
+        else:  # the file is heard once, from the browser's start on
+            context = ends.enter_context(browsers.chromium.launch(**launch)).new_context(**options)
         page = context.pages[0] if context.pages else context.new_page()
         driven = Driven(context, page, server)
         driven.sign_in()
@@ -236,8 +237,40 @@ def browser(
         finally:
             with contextlib.suppress(Exception):  # a browser that was killed cannot be closed
                 context.close()
-            if started is not None:
-                started.close()
+
+
+class _Browsers:
+    """What runs browsers. One that hears nothing goes on to the next test: to start it takes longer than most tests."""
+
+    def __init__(self) -> None:
+        self._playwright: Playwright | None = None
+        self._shared: dict[tuple[str, ...], Browser] = {}
+
+    @property
+    def chromium(self) -> BrowserType:
+        if self._playwright is None:
+            self._playwright = sync_playwright().start()
+        return self._playwright.chromium
+
+    def shared(self, launch: dict[str, Any]) -> Browser:
+        """One that was started like this, with whatever state a new context has: none."""
+        how = tuple(launch["args"])
+        if how not in self._shared or not self._shared[how].is_connected():
+            self._shared[how] = self.chromium.launch(**launch)
+        return self._shared[how]
+
+    def close(self) -> None:
+        """End them all. While any runs, this thread has an event loop, which other tests could not bear."""
+        running, self._shared = self._shared, {}
+        playwright, self._playwright = self._playwright, None
+        for one in running.values():
+            with contextlib.suppress(PlaywrightError):
+                one.close()
+        if playwright is not None:
+            playwright.stop()
+
+
+browsers = _Browsers()
 
 
 def _keep(driven: Driven, frame: str) -> None:

@@ -13,6 +13,7 @@ import struct
 import threading
 from base64 import b64decode
 from collections import deque
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, Self
@@ -241,6 +242,9 @@ def numbers_in(text: str) -> list[int]:
     return [int(word[1:]) for word in words]
 
 
+HALVES = (b'{"type":"Turn","transcript":', b'"whole"}')
+
+
 @dataclass
 class Connected:
     """One connection to a `StandIn`: how it was asked for, and every message that came, in order."""
@@ -264,7 +268,8 @@ class StandIn:
 
     A query parameter says what it does besides: `x_echo` sends every message back as it came; `x_close=CODE-REASON`
     closes on the first message; `x_drop` resets the connection there; `x_flood=N` says N kB at once; `x_deaf` reads
-    nothing; `x_refuse=STATUS` answers the handshake with it.
+    nothing; `x_halves` says the first of HALVES and a ping, and the second once it was told something;
+    `x_refuse=STATUS` answers the handshake with it.
     """
 
     def __init__(self) -> None:
@@ -341,6 +346,8 @@ class StandIn:
     async def _converse(self, connection: ServerConnection, record: Connected, asked: dict[str, str]) -> None:
         for _ in range(int(asked.get("x_flood", 0))):
             await connection.send("x" * 1024)
+        if "x_halves" in asked:
+            await connection.send(self._halves(connection, record), text=True)
         if "x_deaf" in asked:
             connection.transport.pause_reading()
             await self._ending.wait()
@@ -356,3 +363,9 @@ class StandIn:
             elif message == '{"type":"Terminate"}':
                 await connection.send('{"type":"Termination"}')
                 await connection.close(1000)
+
+    async def _halves(self, connection: ServerConnection, record: Connected) -> AsyncIterator[bytes]:
+        yield HALVES[0]
+        await connection.ping()
+        record.heard.append(await connection.recv())
+        yield HALVES[1]

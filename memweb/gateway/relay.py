@@ -217,7 +217,7 @@ class Relay:
             else:
                 await self._close(*_ending(down, self._provider))
         except OSError:
-            pass  # the client has gone
+            pass  # the client has gone, or reads nothing: not even how it ends
         finally:
             for task in (up, down):
                 task.cancel()
@@ -248,17 +248,21 @@ class Relay:
             is_text, payload = message
             told: dict[str, Any] = {"type": "websocket.send"}
             told |= {"text": payload.decode("utf-8", "replace")} if is_text else {"bytes": payload}
-            async with asyncio.timeout(UNREAD_SECONDS):
-                await self._send(told)
+            await self._tell(told)
 
     async def _say_failure(self, failed: Failed) -> None:
         """In the provider's own shape."""
         for frame in self._server.says(failed):
-            await self._send({"type": "websocket.send", "text": frame})
+            await self._tell({"type": "websocket.send", "text": frame})
         await self._close(*self._server.closing(failed))
 
     async def _close(self, code: int, reason: str) -> None:
-        await self._send({"type": "websocket.close", "code": code, "reason": reason})
+        await self._tell({"type": "websocket.close", "code": code, "reason": reason})
+
+    async def _tell(self, message: dict[str, Any]) -> None:
+        """Raises TimeoutError where the client does not read: a server may wait for it without end, at a close too."""
+        async with asyncio.timeout(UNREAD_SECONDS):
+            await self._send(message)
 
     def _fail(self, failed: Failed) -> None:
         if not self._failed.done():

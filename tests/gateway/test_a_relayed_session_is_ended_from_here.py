@@ -17,10 +17,10 @@ import pytest
 from websockets.frames import Frame, Opcode
 from websockets.protocol import Protocol, Side
 
-from memweb.gateway import splice
+from memweb.gateway import relay, splice
 from memweb.gateway.dial import Dialled, dial
 from memweb.gateway.providers.binding import Binding
-from memweb.gateway.relay import Gauge
+from memweb.gateway.relay import Gauge, Provider, Relay
 from memweb.gateway.splice import Splice
 from memweb.speech.dialects import live_server
 from memweb.speech.dialects.counting import audio_count
@@ -56,7 +56,8 @@ def provider() -> Iterator[StandIn]:
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(splice, "UNREAD_SECONDS", UNREAD_S)
+    for module in (relay, splice):
+        monkeypatch.setattr(module, "UNREAD_SECONDS", UNREAD_S)
 
 
 async def dialled(provider: StandIn, query: str) -> Dialled:
@@ -152,3 +153,25 @@ async def test_a_client_that_was_behind_and_reads_again_is_kept(
             read += len(await reader.read(BUFFER))
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(asyncio.shield(session), AMPLE_S)
+
+
+@pytest.mark.parametrize("revoked", [False, True])
+async def test_a_server_that_takes_no_more_for_its_client_does_not_keep_the_session(
+    provider: StandIn, revoked: bool
+) -> None:
+    """By messages: its `send` waits as long as the client does not read, for the words of our ending too."""
+    kinds: list[str] = []
+
+    async def send(message: dict[str, Any]) -> None:
+        kinds.append(message["type"])
+        if message["type"] != "websocket.accept":
+            if revoked:
+                session.revoked()
+            await nothing_more()
+
+    upstream = Provider(await dialled(provider, FLOOD))
+    session = Relay(live_server("assemblyai", {}, "s"), upstream, gauge(Purse()), nothing_more, send)
+    async with asyncio.timeout(LET_GO_S):
+        await session.run()
+    assert kinds == ["websocket.accept", "websocket.send", "websocket.send" if revoked else "websocket.close"]
+    assert await asyncio.to_thread(provider.connections[-1].over.wait, LET_GO_S)

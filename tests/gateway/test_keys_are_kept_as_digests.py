@@ -6,6 +6,7 @@ import re
 import time
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.conf import settings
@@ -42,12 +43,29 @@ def test_a_key_is_found_by_its_whole_secret_only(alice: User) -> None:
     wrong = secret[:-1] + ("A" if secret[-1] != "A" else "B")
     for other in (wrong, secret[:-1], secret + "x", secret.upper(), key.digest, key.prefix, "", "sk-mem-", "\ud800"):
         assert keys.find(other) is None
+    for unstorable in ("sk-mem-\0", "sk-mem-\ud800"):
+        assert keys.find(unstorable) is None, "and no database is asked for what it cannot take"
 
 
 def test_a_revoked_key_opens_nothing(alice: User) -> None:
     key, secret = keys.create_key(user=alice, name="laptop")
     keys.revoke_key(key=key)
     assert keys.find(secret) is None
+    first = ApiKey.objects.get(pk=key.pk).revoked_at
+    assert keys.revoke_key(key=ApiKey.objects.get(pk=key.pk)).revoked_at == first, "it was revoked then, not now"
+
+
+def test_a_caller_may_stream_where_both_key_and_account_may(alice: User) -> None:
+    _, both = keys.create_key(user=alice, name="laptop")
+    _, files_only = keys.create_key(user=alice, name="archive", streams_allowed=False)
+
+    def may() -> list[bool | None]:
+        callers = [keys.find(secret) for secret in (both, files_only, app_key(alice))]
+        return [caller and caller.streams_allowed for caller in callers]
+
+    assert may() == [True, False, True]
+    Account.objects.update(streams_allowed=False)
+    assert may() == [False, False, False]
 
 
 def test_an_expired_key_opens_nothing(alice: User) -> None:
@@ -90,7 +108,11 @@ def test_a_live_session_goes_on_only_while_key_account_and_person_may_stream(ali
 
 
 def app_key(user: User, salt: str | None = None) -> str:
-    return keys.APP_PREFIX + signing.dumps({"u": user.pk}, salt=salt or settings.GATEWAY_SIGNING_SALT)
+    return signed({"u": user.pk}, salt)
+
+
+def signed(claim: Any, salt: str | None = None) -> str:
+    return keys.APP_PREFIX + signing.dumps(claim, salt=salt or settings.GATEWAY_SIGNING_SALT)
 
 
 def test_the_app_is_known_by_its_signature_and_nothing_is_stored(alice: User) -> None:
@@ -109,8 +131,18 @@ def test_a_forged_or_old_signature_opens_nothing(alice: User, monkeypatch: pytes
     assert keys.find(good) is None
 
 
+def test_a_signed_claim_of_another_version_opens_nothing(alice: User) -> None:
+    """Two versions of the app may sign with one secret, at an update."""
+    good = {"u": alice.pk, "s": "a session", "o": 5}
+    for wrong in ({}, [], None, {"s": "a session"}, {"u": "alice"}, good | {"o": "x"}, good | {"o": None}):
+        assert keys.find(signed(wrong)) is None
+    offsets = [keys.find(signed(good | {"o": offset})) for offset in (5, -5)]
+    assert [caller and caller.offset_ms for caller in offsets] == [5, 0], "none begins before its session"
+
+
 def test_last_use_is_noted_to_the_minute(alice: User) -> None:
     key, _ = keys.create_key(user=alice, name="laptop")
+    other, _ = keys.create_key(user=alice, name="desk")
     keys.touch(key_ids={key.pk})
     first = ApiKey.objects.get(pk=key.pk).last_used_at
     assert first is not None
@@ -119,6 +151,7 @@ def test_last_use_is_noted_to_the_minute(alice: User) -> None:
     ApiKey.objects.filter(pk=key.pk).update(last_used_at=first - timedelta(minutes=2))
     keys.touch(key_ids={key.pk})
     assert ApiKey.objects.get(pk=key.pk).last_used_at > first - timedelta(minutes=1)  # type: ignore[operator]
+    assert ApiKey.objects.get(pk=other.pk).last_used_at is None
 
 
 def test_twenty_wrong_keys_a_minute_and_address_then_a_wait() -> None:

@@ -26,14 +26,22 @@ TOUCHES_THE_DATABASE = (
     "house/test_commands_for_people.py",
 )
 
-# What starts databases of its own, the reference's examples, and what is about the network or other people's clients.
+# What starts databases of its own, the reference's examples, and what is about lines and other people's clients.
 SAME_ON_ANY_DATABASE = (
+    "dictation/test_a_dead_line_is_found.py",
     "dictation/test_database_and_redis_are_killed.py",
+    "dictation/test_the_gateway_may_fail.py",
     "dictation/test_the_line_to_the_page_may_break.py",
+    "gateway/test_a_relayed_session_is_ended_from_here.py",
     "gateway/test_official_clients_transcribe_files.py",
     "gateway/test_official_clients_work_by_base_url.py",
+    "gateway/test_streams_are_pulled.py",
     "gateway/test_the_examples_of_the_reference.py",
+    "gateway/test_the_handshake_answers_in_statuses.py",
     "gateway/test_the_live_socket_end_to_end.py",
+    "gateway/test_the_splice_keeps_every_byte.py",
+    "gateway/test_uploads_stay_out_of_memory.py",
+    "upstream/test_live_connection.py",
 )
 
 # Most of a run is waiting: for speech in real time, for servers that start. A file's tests stay together.

@@ -12,12 +12,12 @@ import sys
 import tempfile
 import time
 import uuid
+from http.client import HTTPException
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Literal, Self
 from urllib.parse import urlsplit, urlunsplit
-
-import httpx
+from urllib.request import urlopen
 
 ROOT = Path(__file__).resolve().parent.parent
 _SQLITE = "memweb.sqlite3"
@@ -253,9 +253,10 @@ class RunningServer:
                 if child.poll() is not None:
                     raise AssertionError(f"a process ended with {child.returncode} at its start:\n{self.log()}")
             try:
-                if httpx.get(f"http://127.0.0.1:{self.port}/healthz", timeout=5).status_code == 200:
-                    return
-            except httpx.HTTPError:
+                with urlopen(f"http://127.0.0.1:{self.port}/healthz", timeout=5) as answer:
+                    if answer.status == 200:
+                        return
+            except (OSError, HTTPException):
                 pass
             time.sleep(0.05)
         self.kill()

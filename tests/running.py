@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import json
 import os
 import shutil
 import signal
@@ -10,6 +11,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import uuid
 from http.client import HTTPException
@@ -37,6 +39,36 @@ if sys.argv[0] == "-m":
     runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
 else:
     runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+
+# One script a line, as JSON, each in a process of its own: what starting Python and Django takes is taken once.
+_ANSWERING = """
+import json, os, sys, tempfile, traceback
+import django
+django.setup()
+from django.db import connections
+from memweb.accounts.models import User
+for line in sys.stdin:
+    with tempfile.TemporaryFile() as said, tempfile.TemporaryFile() as failed:
+        if (child := os.fork()) == 0:
+            os.dup2(said.fileno(), 1)
+            os.dup2(failed.fileno(), 2)
+            os.close(0)
+            try:
+                exec(compile(json.loads(line), "asked", "exec"), {"__name__": "asked", "User": User})
+            except BaseException:
+                traceback.print_exc()
+                os._exit(1)
+            finally:
+                connections.close_all()
+                sys.stdout.flush()
+            os._exit(0)
+        _, status = os.waitpid(child, 0)
+        told = []
+        for file in (said, failed):
+            file.seek(0)
+            told.append(file.read().decode(errors="replace"))
+        print(json.dumps([status, *told]), flush=True)
 """
 
 _pattern_folder = tempfile.TemporaryDirectory(prefix="memweb-pattern-")
@@ -103,6 +135,8 @@ class RunningServer:
         self._choose_database()
         self.environment |= env or {}
         self._children: dict[Part, subprocess.Popen[bytes]] = {}
+        self._asking = threading.Lock()
+        self._answering: tuple[subprocess.Popen[str], dict[str, str]] | None = None
         self._prepared = False
 
     # --- life -------------------------------------------------------------------------------------
@@ -204,18 +238,40 @@ class RunningServer:
 
     def ask(self, script: str) -> str:
         """What `script` prints when run inside the project (``User`` is imported), without the last newline."""
-        head = "from memweb.accounts.models import User\n"
+        with self._asking:
+            if self._answering is None or self._answering[1] != self.environment:
+                self._stop_answering()
+                self._start_answering()
+            assert self._answering is not None
+            asked, answered = self._answering[0].stdin, self._answering[0].stdout
+            assert asked is not None
+            assert answered is not None
+            asked.write(json.dumps(script) + "\n")
+            asked.flush()
+            status, said, failed = json.loads(answered.readline())
+        if status:
+            raise AssertionError(f"a script failed:\n{said}\n{failed}")
+        return str(said).strip()
+
+    def _start_answering(self) -> None:
+        # Not counted by coverage: what a test wants to know is no test of the project.
         uncounted = {name: value for name, value in self.environment.items() if not name.startswith("COVERAGE_")}
-        return self._manage("shell", "--no-imports", "-v", "0", "-c", head + script, environment=uncounted)
+        process = subprocess.Popen(
+            [sys.executable, "-c", _ANSWERING],
+            cwd=ROOT, env=uncounted, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        self._answering = process, self.environment.copy()
+
+    def _stop_answering(self) -> None:
+        if self._answering is not None:
+            self._answering[0].communicate()  # the end of what it is asked is its own
+            self._answering = None
 
     def manage(self, *arguments: str) -> str:
         """Run a management command against this server's data; what it printed."""
-        return self._manage(*arguments, environment=self.environment)
-
-    def _manage(self, *arguments: str, environment: dict[str, str]) -> str:
         done = subprocess.run(
             [sys.executable, "manage.py", *arguments],
-            cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120,
+            cwd=ROOT, env=self.environment, capture_output=True, text=True, timeout=120,
         )  # fmt: skip
         if done.returncode:
             raise AssertionError(f"manage.py {arguments[0]} failed:\n{done.stdout}\n{done.stderr}")
@@ -263,6 +319,7 @@ class RunningServer:
         raise AssertionError(f"not healthy after {START_SECONDS:.0f} s:\n{self.log()}")
 
     def _end(self, how: signal.Signals) -> int:
+        self._stop_answering()
         for child in self._children.values():
             if child.poll() is None:
                 child.send_signal(how)

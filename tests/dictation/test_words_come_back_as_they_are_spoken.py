@@ -11,6 +11,7 @@ from tests.dictation.evidence import assert_whole, environment, kept_text, recor
 from tests.page_client import PageClient
 from tests.running import RunningServer
 from tests.upstream_simulator import Simulator, numbers_in
+from tests.waiting import until
 
 pytestmark = pytest.mark.process
 
@@ -45,13 +46,7 @@ async def test_what_the_gateway_said_is_kept_word_for_word(
         await page.ended()
 
     # Begin, 3 turns of 2 partials and 2 finals, Termination
-    async def all_kept() -> bool:
-        return record_of(heard_server, page.record_id)["messages"] == 1 + 3 * 4 + 1
-
-    for _ in range(20):
-        if await all_kept():
-            break
-    assert await all_kept()
+    until(lambda: record_of(heard_server, page.record_id)["messages"] == 1 + 3 * 4 + 1, 20, "every message kept")
 
 
 async def test_a_pause_leaves_no_gap_in_the_time_line(heard_server: RunningServer, owner: dict[str, str]) -> None:

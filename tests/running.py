@@ -11,7 +11,6 @@ import socket
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 import uuid
 from http.client import HTTPException
@@ -100,6 +99,30 @@ def _is_counted() -> bool:
     return "browser" not in file and not os.environ.get("DATABASE_URL")
 
 
+class _Answering:
+    """Runs one script after another inside the project, in this environment."""
+
+    def __init__(self, environment: dict[str, str]) -> None:
+        self.environment = environment.copy()
+        # Not counted by coverage: what a test wants to know is no test of the project.
+        uncounted = {name: value for name, value in environment.items() if not name.startswith("COVERAGE_")}
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", _ANSWERING], cwd=ROOT, env=uncounted, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
+
+    def answer(self, script: str) -> tuple[int, str, str]:
+        """Its exit status, and what it printed: as said, and as failed."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(json.dumps(script).encode() + b"\n")
+        self._process.stdin.flush()
+        status, said, failed = json.loads(self._process.stdout.readline())
+        return int(status), str(said), str(failed)
+
+    def stop(self) -> None:
+        self._process.communicate()  # the end of what it is asked is its own
+
+
 class RunningServer:
     """memweb as people run it: `python -m memweb.server` (or uvicorn), and worker and streams when asked for.
 
@@ -135,8 +158,7 @@ class RunningServer:
         self._choose_database()
         self.environment |= env or {}
         self._children: dict[Part, subprocess.Popen[bytes]] = {}
-        self._asking = threading.Lock()
-        self._answering: tuple[subprocess.Popen[str], dict[str, str]] | None = None
+        self._answering: list[_Answering] = []
         self._prepared = False
 
     # --- life -------------------------------------------------------------------------------------
@@ -238,34 +260,21 @@ class RunningServer:
 
     def ask(self, script: str) -> str:
         """What `script` prints when run inside the project (``User`` is imported), without the last newline."""
-        with self._asking:
-            if self._answering is None or self._answering[1] != self.environment:
-                self._stop_answering()
-                self._start_answering()
-            assert self._answering is not None
-            asked, answered = self._answering[0].stdin, self._answering[0].stdout
-            assert asked is not None
-            assert answered is not None
-            asked.write(json.dumps(script) + "\n")
-            asked.flush()
-            status, said, failed = json.loads(answered.readline())
+        if any(one.environment != self.environment for one in self._answering):
+            self._stop_answering()
+        try:
+            answering = self._answering.pop()  # who asks at the same time has another one
+        except IndexError:
+            answering = _Answering(self.environment)
+        status, said, failed = answering.answer(script)
+        self._answering.append(answering)
         if status:
             raise AssertionError(f"a script failed:\n{said}\n{failed}")
-        return str(said).strip()
-
-    def _start_answering(self) -> None:
-        # Not counted by coverage: what a test wants to know is no test of the project.
-        uncounted = {name: value for name, value in self.environment.items() if not name.startswith("COVERAGE_")}
-        process = subprocess.Popen(
-            [sys.executable, "-c", _ANSWERING],
-            cwd=ROOT, env=uncounted, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-        )  # fmt: skip
-        self._answering = process, self.environment.copy()
+        return said.strip()
 
     def _stop_answering(self) -> None:
-        if self._answering is not None:
-            self._answering[0].communicate()  # the end of what it is asked is its own
-            self._answering = None
+        while self._answering:
+            self._answering.pop().stop()
 
     def manage(self, *arguments: str) -> str:
         """Run a management command against this server's data; what it printed."""

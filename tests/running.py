@@ -53,15 +53,15 @@ for line in sys.stdin:
             os.dup2(said.fileno(), 1)
             os.dup2(failed.fileno(), 2)
             os.close(0)
+            status = 1
             try:
                 exec(compile(json.loads(line), "asked", "exec"), {"__name__": "asked", "User": User})
+                status = 0
             except BaseException:
                 traceback.print_exc()
-                os._exit(1)
-            finally:
-                connections.close_all()
-                sys.stdout.flush()
-            os._exit(0)
+            connections.close_all()
+            sys.stdout.flush()
+            os._exit(status)
         _, status = os.waitpid(child, 0)
         told = []
         for file in (said, failed):

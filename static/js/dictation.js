@@ -113,8 +113,8 @@ class Page {
     return this.recorder.togglePause();
   }
 
-  #mark() {
-    const at = this.recorder.mark();
+  async #mark() {
+    const at = await this.recorder.mark();
     if (at >= 0) this.view.notice(`Marker at ${clock(at)}.`);
   }
 

@@ -263,11 +263,11 @@ export class Recorder {
     this.#uplink?.say({ t: 'redo' });
   }
 
-  /** @returns {number} where the marker stands, ms; -1 where nothing is recorded */
-  mark() {
+  /** Resolves once this browser keeps it. @returns {Promise<number>} where the marker stands, ms; -1 where nothing is recorded */
+  async mark() {
     if (!this.#uplink || this.isOpening) return -1;
     const at = Math.round(this.facts.capturedMs);
-    this.#uplink.mark(at);
+    await this.#uplink.mark(at);
     return at;
   }
 

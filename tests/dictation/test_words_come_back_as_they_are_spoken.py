@@ -54,7 +54,7 @@ async def test_a_pause_leaves_no_gap_in_the_time_line(heard_server: RunningServe
         await page.record(10)
         await page.say(t="pause")
         await page.until(lambda: numbers_in(page.text) == list(range(10)), "the words before the pause, at once")
-        await page.until(lambda: page.states()[-1] == "paused", "the state in words")
+        await page.until(lambda: page.states()[-1:] == ["paused"], "the state in words")
         await page.say(t="continue")
         await page.record(10)
         await page.ended()

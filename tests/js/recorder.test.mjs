@@ -49,10 +49,10 @@ Object.assign(Microphone.prototype, {
   wake: () => heard.push('woken'),
 });
 
-function recorder({ settled = async () => {} } = {}) {
+function recorder({ settled = async () => {}, store = new NoStore() } = {}) {
   const on = { change() {}, level() {}, message() {}, ended() {} };
   const choices = () => ({ language: 'en', provider: '' });
-  return new Recorder({ store: new NoStore(), worklet: '', choices, sid: 'a', samples: 64_000, settled, on });
+  return new Recorder({ store, worklet: '', choices, sid: 'a', samples: 64_000, settled, on });
 }
 
 beforeEach(() => {
@@ -67,7 +67,7 @@ test('it is recorded from the greeting on, and a pause asked for before it pause
   await moment();
   assert.equal(made.facts.phase, 'opening');
   made.togglePause();
-  assert.equal(made.mark(), -1);
+  assert.equal(await made.mark(), -1);
   lines[0].greet();
   await started;
   await moment();
@@ -108,8 +108,8 @@ test('a refusal before the greeting is told, and lets go of the session', async 
 const LISTENING = { t: 'state', state: 'listening', transcribed_ms: 0, lag_ms: 0, cost: null, engine: '', note: '' };
 
 /** One that records, with the sound of its microphone in hand: `speak(ms, level)` lets time go by with it, `wait(ms)` without. */
-async function recording() {
-  const made = recorder();
+async function recording(options = {}) {
+  const made = recorder(options);
   const started = made.start();
   await moment();
   lines[0].greet();
@@ -128,6 +128,21 @@ async function recording() {
   const speak = (ms, level = 0.1) => pass(ms, () => framer.write(new Float32Array(1600).fill(level), 1600));
   return { made, facts: made.facts, line: lines[0], framer, speak, wait: pass };
 }
+
+test('where a marker stands is told once this browser keeps it', async () => {
+  const store = new NoStore();
+  const { made, speak } = await recording({ store });
+  speak(1100);
+  let commit;
+  store.save = () => new Promise((resolve) => (commit = resolve));
+  const told = [];
+  made.mark().then((at) => told.push(at));
+  await moment();
+  assert.deepEqual(told, []);
+  commit();
+  await moment();
+  assert.deepEqual(told, [5000]);
+});
 
 test('where nothing comes from the microphone that is known, its sound is asked for, and no time is counted', async () => {
   const { made, facts, speak, wait } = await recording();

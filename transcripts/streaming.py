@@ -29,10 +29,6 @@ QUIET = timedelta(hours=12)
 """A stream of which nothing at all is told for so long is over, or of no use: it costs, and shows Live for ever."""
 CALLBACK = "memweb_callback_url"
 """How the built-in gateway is told where this app is; a hosted one has its own setting for it."""
-ASKED = "stop_asked"
-"""Among a job's options: when its gateway was asked to stop."""
-UNTIL = "until"
-"""And when it is to be."""
 
 
 def start(*, user: User, address: str, provider: str, language: str = "", title: str = "", minutes: int = 0) -> Record:
@@ -52,7 +48,7 @@ def start(*, user: User, address: str, provider: str, language: str = "", title:
                 return streams.begin(
                     owner_id=user.pk, title=title or _name_of(address), provider=provider, language=language,
                     gateway=gateway.address, task_id=task_id,
-                    options={"address": _shown(address), UNTIL: until, "provider": provider},
+                    options={"address": _shown(address), streams.UNTIL: until, "provider": provider},
                 )  # fmt: skip
             except Exception:  # without a record nobody could stop it, and it costs
                 with suppress(upstream.UpstreamError):
@@ -79,7 +75,7 @@ def stop(*, record: Record) -> None:
         with Client(gateway) as client:
             client.stop_stream(job.task_id)
     except upstream.Refused:  # it has ended there, or was never known: nobody will call any more
-        stopped = ASKED in job.options
+        stopped = streams.ASKED in job.options
         streams.end(job=job, sentence="" if stopped else streams.UNKNOWN_END, well=stopped)
     except upstream.UpstreamError as error:
         raise Refused(error.sentence) from error
@@ -91,7 +87,7 @@ def stop(*, record: Record) -> None:
 def _note_asked(job: Job) -> None:
     """The first time counts."""
     row = Job.objects.select_for_update().get(pk=job.pk)
-    row.options = {ASKED: timezone.now().isoformat(), **row.options}
+    row.options = {streams.ASKED: timezone.now().isoformat(), **row.options}
     row.save(update_fields=["options"])
 
 
@@ -104,7 +100,7 @@ def look_after(*, now: datetime | None = None) -> int:
 
 def _look_after(job: Job, now: datetime) -> bool:
     heard = job.record.last_heard_at or job.record.started_at
-    told = _moment(job, ASKED)
+    told = _moment(job, streams.ASKED)
     if told is not None and now - max(told, heard) > LAST_WORDS:
         streams.end(job=job, sentence=streams.UNTOLD_END, well=True)
         return True
@@ -112,7 +108,7 @@ def _look_after(job: Job, now: datetime) -> bool:
         _stopped(job)  # it need not answer: that it is gone is the likeliest reason
         streams.end(job=job, sentence=streams.QUIET_END.format(hours=QUIET // timedelta(hours=1)))
         return True
-    until = _moment(job, UNTIL)
+    until = _moment(job, streams.UNTIL)
     return told is None and until is not None and until <= now and _stopped(job)
 
 

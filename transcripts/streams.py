@@ -28,6 +28,10 @@ FRESH = timedelta(seconds=10)
 """Words being said that nothing followed for so long are being said no more."""
 NEVER = timedelta(days=3650)
 """A stream may go on for ever: `streaming.look_after` says when silence is an end, and no callback is overdue."""
+ASKED = "stop_asked"
+"""Among a job's options: when its gateway was asked to stop."""
+UNTIL = "until"
+"""And when it is to be."""
 _REMEMBERED = 8
 
 ENDS = {

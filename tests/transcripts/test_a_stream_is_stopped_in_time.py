@@ -146,3 +146,24 @@ def test_the_page_says_when_a_stream_stops_and_that_it_was_asked_to(
     assert 'aria-label="open in the library: camera.example/1"' in page
     streaming.stop(record=record)
     assert "asked to stop, the last words follow" in client.get("/streams/air/").content.decode()
+
+
+def test_a_stream_is_stopped_on_its_own_page_too_and_once(hosted: StandIn, alice: User, client: Client) -> None:
+    """Who starts one is led there."""
+    record = begun(alice, minutes=30)
+    until = parse_datetime(record.jobs.get().options["until"])
+    assert until is not None
+    client.force_login(alice)
+    page = f"/transcripts/{record.pk}/"
+    way = f'action="/streams/{record.pk}/stop/"'
+    assert way in client.get(page).content.decode()
+    Record.objects.update(last_heard_at=timezone.now())
+    shown = client.get(f"{page}state/").content.decode()
+    assert f"Live, stops {wording.moment(until)}<" in shown
+    assert way in shown
+    answer = client.post(f"/streams/{record.pk}/stop/", {"from": "record"})
+    assert (answer.status_code, answer["Location"]) == (302, page)
+    assert not hosted.streams
+    shown = client.get(page).content.decode()
+    assert "Stopping, the last words follow" in shown
+    assert way not in shown

@@ -9,9 +9,11 @@ from decimal import Decimal
 
 from django.conf.locale import LANG_INFO
 from django.utils import timezone
+from django.utils.dateparse import parse_datetime
 
 from transcripts.models import Job, Record
 from transcripts.services import ATTENDED, UNHEARD
+from transcripts.streams import ASKED, UNTIL
 
 WORKING = (Job.Status.QUEUED, Job.Status.RUNNING, Job.Status.AWAITING)
 LEFT_OPEN = "This dictation was not finished. What was said is safe: continue it, or finish it."
@@ -30,6 +32,8 @@ class State:
     """The job that is started over by Retry: the one whose reason is told."""
     can_continue: bool = False
     can_cancel: bool = False
+    can_stop: bool = False
+    """Whether it is a stream on the air, and its gateway was not asked yet to end it."""
     can_hear_again: bool = False
     """Whether the text lacks words that the recording has."""
     left: str = ""
@@ -46,10 +50,11 @@ def state_of(record: Record, jobs: Iterable[Job], *, edited: bool, now: datetime
     """The state of a record with these jobs, oldest first."""
     latest = {job.kind: job for job in jobs}
     if record.status == Record.Status.LIVE:
-        if record.last_heard_at and now - record.last_heard_at < ATTENDED:
-            return State("Live", "live", can_continue=record.source == Record.Source.DICTATION, changes=True)
+        attended = record.last_heard_at is not None and now - record.last_heard_at < ATTENDED
         if record.source == Record.Source.STREAM:
-            return State("Live, nothing heard just now", "live", changes=True)
+            return _on_air(latest.get(Job.Kind.STREAM), heard=attended)
+        if attended:
+            return State("Live", "live", can_continue=record.source == Record.Source.DICTATION, changes=True)
         return State("Not finished", "bad", reason=LEFT_OPEN, can_continue=True)
     if record.status == Record.Status.FINISHING and record.source != Record.Source.DICTATION:
         return _coming(latest, now)
@@ -78,6 +83,23 @@ def state_of(record: Record, jobs: Iterable[Job], *, edited: bool, now: datetime
 def retried_of(record: Record) -> int | None:
     """The job that Retry starts over as the record stands now."""
     return state_of(record, record.jobs.order_by("id"), edited=False, now=timezone.now()).retries
+
+
+def _on_air(job: Job | None, *, heard: bool) -> State:
+    """A stream: until when, and whether it may still be stopped."""
+    live = State("Live" if heard else "Live, nothing heard just now", "live", changes=True)
+    if job is None:
+        return live
+    if ASKED in job.options:
+        return replace(live, words="Stopping, the last words follow")
+    until = stops_at(job)
+    return replace(live, words=f"Live, stops {until}" if heard and until else live.words, can_stop=True)
+
+
+def stops_at(job: Job) -> str:
+    """When a stream stops by itself; empty where it does not."""
+    until = parse_datetime(str(job.options.get(UNTIL) or ""))
+    return moment(until) if until else ""
 
 
 def _coming(latest: dict[str, Job], now: datetime) -> State:

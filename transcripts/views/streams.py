@@ -13,7 +13,6 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.dateparse import parse_datetime
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from memweb.accounts.choices import DETECT, LANGUAGES, PROVIDERS
@@ -26,7 +25,7 @@ from transcripts.errors import LibraryError
 from transcripts.files import asked
 from transcripts.models import Job, Record
 from transcripts.shown import wording
-from transcripts.streams import being_said_to
+from transcripts.streams import ASKED, being_said_to
 from transcripts.views.lookup import person, record_of
 
 SCHEMES = ("rtmp", "rtmps", "rtsp", "rtsps", "http", "https")
@@ -85,7 +84,7 @@ def air(request: HttpRequest) -> HttpResponse:
 @require_POST
 @login_required
 def stop(request: HttpRequest, record_id: uuid.UUID) -> HttpResponse:
-    """Stop a stream of one's own."""
+    """Stop a stream of one's own, from the page of streams or, `from` "record", from its record."""
     record = record_of(request, record_id)
     try:
         streaming.stop(record=record)
@@ -93,7 +92,7 @@ def stop(request: HttpRequest, record_id: uuid.UUID) -> HttpResponse:
         messages.error(request, str(error))
     else:
         messages.success(request, "Stopping. The last words follow in a moment.")
-    return redirect("streams")
+    return redirect("record", record.pk) if request.POST.get("from") == "record" else redirect("streams")
 
 
 def _page(request: HttpRequest, form: StreamForm, *, status: int = 200) -> HttpResponse:
@@ -125,15 +124,9 @@ def _shown(record: Record) -> dict[str, object]:
         "record": record, "title": wording.title_of(record), "address": options.get("address", ""),
         "clock": wording.clock(record.duration_ms), "words": words, "silent": _silent_for(record),
         "provider": dict(listeners(puller)).get(record.provider, record.provider),
-        "until": _until(options), "is_stopping": streaming.ASKED in options,
+        "until": wording.stops_at(job) if job else "", "is_stopping": ASKED in options,
         "cost": _cost(record), "url": reverse("record", args=[record.pk]),
     }  # fmt: skip
-
-
-def _until(options: dict[str, str]) -> str:
-    """When it stops by itself; empty where it does not."""
-    until = parse_datetime(options.get(streaming.UNTIL) or "")
-    return wording.moment(until) if until else ""
 
 
 def _silent_for(record: Record) -> str:

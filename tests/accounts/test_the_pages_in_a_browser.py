@@ -82,6 +82,18 @@ def test_a_switch_and_a_choice_are_saved_as_they_are_made(page: Page) -> None:
     expect(page.get_by_label("Spoken language")).to_have_value("fr")
 
 
+def test_a_notice_of_any_length_stays_within_the_window(page: Page) -> None:
+    page.goto("/settings/")
+    page.context.set_offline(True)
+    page.get_by_role("switch", name="Cancel echo").click()
+    words = page.locator("#notices p")
+    words.wait_for()
+    words.evaluate("(said) => { said.textContent = 'Nothing was lost on the way. '.repeat(9); }")
+    box = page.locator("#notices").bounding_box()
+    assert box is not None
+    assert 0 < box["x"] < box["x"] + box["width"] < page.evaluate("window.innerWidth")
+
+
 def test_a_switch_that_is_not_saved_goes_back_and_says_why(page: Page) -> None:
     page.goto("/settings/")
     switch, notices = page.get_by_role("switch", name="Cancel echo"), page.locator("#notices")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 from pathlib import Path
@@ -200,8 +201,12 @@ def _forget(route: Route) -> None:
 def kill_chromium(profile: Path) -> None:
     """SIGKILL every process of the browser with that profile."""
     ours = [p for p in psutil.process_iter(["cmdline"]) if any(str(profile) in a for a in p.info["cmdline"] or [])]
-    family = [child for parent in ours for child in parent.children(recursive=True)] + ours
-    assert family, "there is no browser to kill"
+    assert ours, "there is no browser to kill"
+    family: list[psutil.Process] = []
+    for parent in ours:
+        with contextlib.suppress(psutil.NoSuchProcess):  # some helpers of Chromium live for a moment only
+            family += parent.children(recursive=True)
+    family += ours
     for process in family:
         try:
             os.kill(process.pid, signal.SIGKILL)

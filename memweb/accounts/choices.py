@@ -16,3 +16,6 @@ LANGUAGES: tuple[tuple[str, str], ...] = (
     ("th", "Thai"), ("tr", "Turkish"), ("uk", "Ukrainian"), ("ur", "Urdu"), ("vi", "Vietnamese"),
 )  # fmt: skip
 DETECT = ("", "Detect the language")
+
+PAUSES = ((0, "Never"), (5, "After 5 minutes"), (10, "After 10 minutes"), (30, "After 30 minutes"))
+"""Minutes without speech, after which a dictation pauses by itself."""

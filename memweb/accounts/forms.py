@@ -11,7 +11,7 @@ from django.contrib.auth import password_validation
 from django.core.exceptions import ValidationError
 
 from memweb import addresses
-from memweb.accounts.choices import DETECT, LANGUAGES, PROVIDERS
+from memweb.accounts.choices import DETECT, LANGUAGES, PAUSES, PROVIDERS
 from memweb.accounts.models import Preferences, User
 
 
@@ -92,11 +92,13 @@ class PreferencesForm(forms.ModelForm[Preferences]):
 
     provider = forms.ChoiceField(choices=PROVIDERS, required=False)
     language = forms.ChoiceField(choices=(DETECT, *LANGUAGES), required=False)
+    pause_after = forms.TypedChoiceField(choices=PAUSES, coerce=int)
 
     class Meta:
         model = Preferences
         fields = (
-            "provider", "language", "even_loudness", "remove_noise", "cancel_echo", "single_keys", "second_pass",
+            "provider", "language", "even_loudness", "remove_noise", "cancel_echo", "pause_after", "single_keys",
+            "second_pass",
         )  # fmt: skip
 
 

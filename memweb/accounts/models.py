@@ -30,6 +30,7 @@ class Preferences(models.Model):
     even_loudness = models.BooleanField(default=True)  # the browser's automatic gain
     remove_noise = models.BooleanField(default=False)
     cancel_echo = models.BooleanField(default=False)
+    pause_after = models.PositiveSmallIntegerField(default=0)  # minutes without speech; 0: never
     single_keys = models.BooleanField(default=True)  # WCAG 2.1.4: single-letter shortcuts can be turned off
     second_pass = models.BooleanField(default=True)
     file_options = models.JSONField(default=dict, blank=True)  # for files: as transcripts.files.options keeps them

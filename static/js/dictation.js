@@ -3,10 +3,11 @@
 import { Choices } from './choices.js';
 import { keepAwake, saveAs } from './device.js';
 import { framesOf, SAMPLES_PER_MS, wavOf } from './frames.js';
+import { LevelTest } from './level.js';
 import { listMicrophones } from './microphone.js';
 import { Recorder } from './recorder.js';
 import { Recovery } from './recovery.js';
-import { commandSign, focusOf, meaning } from './shortcuts.js';
+import { commandSign, focusOf, HELD_MS, meaning } from './shortcuts.js';
 import { NoStore, Store } from './store.js';
 import { Unfinished } from './unfinished.js';
 import { View } from './view.js';
@@ -15,6 +16,9 @@ import { clock, span } from './words.js';
 const $ = (id) => document.getElementById(id);
 
 class Page {
+  /** When the space bar went down to begin or go on, by the event's clock; null where it did neither. */
+  #downAt = null;
+
   /** @param {HTMLElement} element @param {object} store */
   constructor(element, store) {
     this.choices = new Choices(element.dataset);
@@ -31,6 +35,7 @@ class Page {
       person: element.dataset.person,
       sid: element.dataset.session,
       samples: Number(element.dataset.duration) * SAMPLES_PER_MS,
+      pauseAfter: Number(element.dataset.pauseAfter),
       choices: () => this.choices.all,
       settled: (sid) => this.recovery.settled(sid),
       on: {
@@ -42,6 +47,7 @@ class Page {
       },
     });
     this.recorder.title = $('title').value;
+    this.level = new LevelTest(element.dataset.worklet, { choices: () => this.choices.all, named: () => this.microphones() });
   }
 
   #show() {
@@ -88,6 +94,7 @@ class Page {
       retry: () => recorder.retry(),
       reopen: () => recorder.reopen(),
       'forget-gap': () => recorder.forgetGap(),
+      'keep-on': () => recorder.keepOn(),
       undo: () => recorder.undo(),
       redo: () => recorder.redo(),
       mark: () => this.#mark(),
@@ -105,6 +112,7 @@ class Page {
   }
 
   async #start() {
+    await this.level.stop(); // it may hold the microphone
     await this.recorder.start();
     this.microphones();
   }
@@ -143,7 +151,10 @@ class Page {
     this.#bind();
     this.#show();
     await this.microphones();
-    this.choices.bind($('device'), 'device', () => this.recorder.chooseMicrophone());
+    this.choices.bind($('device'), 'device', () => {
+      this.level.again();
+      return this.recorder.chooseMicrophone();
+    });
     await this.unfinished.hideLive();
     await this.recovery.run();
   }
@@ -161,6 +172,8 @@ class Page {
     });
     $('audience').addEventListener('mem-nosheet', () => this.view.notice('Your first words are not on the server yet. Try again in a moment.'));
     $('ask').addEventListener('close', () => this.act($('ask').returnValue));
+    $('level-test').addEventListener('click', () => this.level.toggle());
+    $('options').addEventListener('toggle', (event) => event.newState === 'closed' && this.level.stop());
     const buttons = { start: 'record', pause: 'pause', undo: 'undo', mark: 'mark', copy: 'copy' };
     for (const [id, action] of Object.entries(buttons)) $(id).addEventListener('click', () => this.act(action));
     // A pointer leaves the focus where it was, so that the space bar pauses instead of pressing the button again.
@@ -172,10 +185,21 @@ class Page {
   }
 
   key(event) {
+    if (event.repeat && event.key === ' ' && this.#downAt !== null) event.preventDefault(); // it would scroll the page
     const action = meaning(event, { ...focusOf(document.activeElement), singleKeys: this.choices.all.singleKeys });
     if (!action) return;
     event.preventDefault();
+    const begins = event.key === ' ' && this.recorder.facts.phase !== 'recording';
+    this.#downAt = begins ? event.timeStamp : null;
     this.act(action);
+  }
+
+  /** A space bar that was held to talk is let go. */
+  keyUp(event) {
+    if (event.key !== ' ' || this.#downAt === null) return;
+    const heldMs = event.timeStamp - this.#downAt;
+    this.#downAt = null;
+    if (heldMs >= HELD_MS) this.recorder.pause();
   }
 
   devicesChanged() {
@@ -197,6 +221,7 @@ class Dictation extends HTMLElement {
     if (!this.isConnected) return;
     const page = new Page(this, store);
     this.#listen(document, 'keydown', (event) => page.key(event));
+    this.#listen(document, 'keyup', (event) => page.keyUp(event));
     this.#listen(window, 'beforeunload', (event) => page.leaving(event));
     this.#listen(window, 'online', () => page.recorder.online());
     this.#listen(window, 'focus', () => page.recorder.online());

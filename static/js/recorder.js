@@ -9,7 +9,7 @@ import { readHeader, SAMPLES_PER_MS, wavOf } from './frames.js';
 import { clock, holdSession, socketOf } from './line.js';
 import { Microphone, reasonOf } from './microphone.js';
 import { Uplink } from './uplink.js';
-import { FRAMES_PER_MINUTE, roomFor, uuid7 } from './words.js';
+import { FRAME_MS, FRAMES_PER_MINUTE, isSpeech, roomFor, uuid7 } from './words.js';
 
 const SIGNED_OUT = {
   code: 'signed_out',
@@ -39,7 +39,7 @@ const OF_THE_LINE = new Set(['signed_out', 'taken', 'refused', 'hole']);
 const TOLD_BY_CLOSING = new Set(['signed_out', 'not_yours', 'taken_over']);
 
 /** What is counted within a stretch. */
-const ANEW = { quietFrames: 0, voicedMs: 0, stalled: false, gap: null, unsafeMs: 0 };
+const ANEW = { quietFrames: 0, restFrames: 0, restsInMs: null, restedMs: 0, voicedMs: 0, stalled: false, gap: null, unsafeMs: 0 };
 
 const nothingYet = () => ({
   phase: 'idle', problem: null, trouble: null, device: '', line: false, everUp: false, server: '', note: '', engine: '',
@@ -64,10 +64,11 @@ export class Recorder {
    * @param {string} parts.person whose sessions these are, as the page was told
    * @param {string} parts.sid of a session that goes on; empty for a new one
    * @param {number} parts.samples that a session that goes on has, as far as the page was told
+   * @param {number} parts.pauseAfter minutes without speech after which it pauses by itself; 0: never
    * @param {(sid: string) => Promise<void>} parts.settled resolves once nothing else hands that session over
    */
-  constructor({ store, worklet, choices, person, sid, samples, settled, on }) {
-    Object.assign(this, { store, choices, person, sid, samples, settled, on });
+  constructor({ store, worklet, choices, person, sid, samples, pauseAfter = 0, settled, on }) {
+    Object.assign(this, { store, choices, person, sid, samples, pauseAfter, settled, on });
     this.facts = nothingYet();
     this.title = '';
     this.#microphone = new Microphone(worklet, {
@@ -208,6 +209,11 @@ export class Recorder {
     return this.#inTurn(() => this.#togglePause());
   }
 
+  /** Pause what is recorded by then, also what is only about to begin. */
+  pause() {
+    return this.#inTurn(() => (this.facts.phase === 'recording' ? this.#togglePause() : undefined));
+  }
+
   async #togglePause() {
     if (this.facts.phase === 'recording') {
       this.#change({ phase: 'paused' });
@@ -248,6 +254,11 @@ export class Recorder {
   /** Devices came or went: one that was missed may be back. */
   devicesChanged() {
     if (this.facts.problem?.code === 'unplugged') this.reopen();
+  }
+
+  /** Somebody is there: it does not pause by itself for now. */
+  keepOn() {
+    this.#change({ restFrames: 0, restsInMs: null });
   }
 
   /** What was not recorded is known to the person. */
@@ -310,6 +321,7 @@ export class Recorder {
     facts.quietFrames = isVoiced ? 0 : facts.quietFrames + 1;
     facts.heard ||= isVoiced;
     if (isVoiced && facts.server === 'listening') this.#voiced(first, samples);
+    if (this.pauseAfter > 0) this.#rest(peak);
     this.on.level(peak);
     this.#guardRoom();
     this.on.change();
@@ -327,6 +339,18 @@ export class Recorder {
     const { facts } = this;
     if (facts.voicedMs === 0) facts.voicedFrom = first / SAMPLES_PER_MS;
     facts.voicedMs += samples / SAMPLES_PER_MS;
+  }
+
+  /** Pauses by itself what nobody speaks to; not before it was said for a minute. */
+  #rest(peak) {
+    const { facts } = this;
+    const most = this.pauseAfter * FRAMES_PER_MINUTE;
+    facts.restFrames = isSpeech(peak) ? 0 : facts.restFrames + 1;
+    const left = most - facts.restFrames;
+    facts.restsInMs = left <= FRAMES_PER_MINUTE ? left * FRAME_MS : null;
+    if (left > 0) return;
+    facts.restedMs = most * FRAME_MS;
+    this.pause();
   }
 
   async #guardRoom() {
@@ -413,8 +437,8 @@ export class Recorder {
       resume: () => this.#resumed(),
       ack: () => this.#change({ safeMs: Math.max(this.facts.safeMs, message.safe_ms) }),
       state: () => this.#said(message),
-      partial: () => message.text && this.#change({ voicedMs: 0 }),
-      html: () => this.#change({ voicedMs: 0 }),
+      partial: () => message.text && this.#change({ voicedMs: 0, restFrames: 0 }),
+      html: () => this.#change({ voicedMs: 0, restFrames: 0 }),
       error: () => this.#trouble(message),
       ended: () => this.#ended(message),
     };

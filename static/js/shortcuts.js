@@ -1,5 +1,8 @@
 /** Which key means what on the dictation page. Pure but for `focusOf`. */
 
+/** A key that is held for longer talks only while it is held. */
+export const HELD_MS = 500;
+
 const SINGLE = { ' ': 'toggle', r: 'record', p: 'pause', m: 'mark', '?': 'keys' };
 
 /**

@@ -30,6 +30,7 @@ export function uuid7(ms, random) {
 /** What was said here while another device went on with that dictation. @param {string} title of that one */
 export const meanwhile = (title) => (title ? `Meanwhile, on another device: ${title}` : 'Meanwhile, on another device');
 
+export const FRAME_MS = 100;
 export const FRAMES_PER_MINUTE = 600;
 const WARN_UNSENT = 30 * FRAMES_PER_MINUTE;
 const MOST_UNSENT = 120 * FRAMES_PER_MINUTE;
@@ -94,6 +95,12 @@ function problemOf(facts) {
   return { words, detail: detail === SAFE ? safe : detail, note: note('bad', sentence, label, does) };
 }
 
+/** Softer than this, about -34 dB, nobody speaks to a microphone; words may come of it all the same. */
+const SPEECH_PEAK = 0.02;
+
+/** Whether a frame is loud enough to be speech. @param {number} peak 0 to 1 */
+export const isSpeech = (peak) => peak >= SPEECH_PEAK;
+
 const QUIET_FRAMES = 30;
 /** The server says of nothing that it is safe, for so long. */
 const UNSAFE_MS = 5000;
@@ -115,6 +122,13 @@ function gapNote({ gap }) {
   if (!gap) return null;
   const why = gap.slept ? 'this page slept' : 'the microphone sent nothing';
   return note('warn', `Nothing was recorded for ${span(gap.ms)} while ${why}.`, 'Dismiss', 'forget-gap');
+}
+
+/** It is about to pause by itself. */
+function restNote({ restFrames, restsInMs }) {
+  if (restsInMs === null) return null;
+  const text = `Nothing said for ${span(restFrames * FRAME_MS)}. Recording pauses by itself in ${span(restsInMs)}.`;
+  return note('warn', text, 'Keep recording', 'keep-on');
 }
 
 function wordlessNote(facts) {
@@ -143,7 +157,7 @@ function recordingOf(facts) {
     const text = facts.note || 'The gateway went away. Recording goes on, text follows.';
     return { state: 'reconnecting', words: 'Still recording', detail, note: trouble ?? note('warn', text, 'Retry now', 'retry') };
   }
-  const told = trouble ?? gapNote(facts);
+  const told = trouble ?? gapNote(facts) ?? restNote(facts);
   if (!facts.line || facts.server === '' || facts.server === 'connecting') return { state: 'connecting', words: 'Connecting', detail, note: told };
   if (facts.server === 'catching_up') {
     return { state: 'catching_up', words: 'Catching up', detail, note: told ?? note('', `The text is ${span(facts.lagMs)} behind.`) };
@@ -154,6 +168,12 @@ function recordingOf(facts) {
     return { state: 'silence', words: 'Silence', detail, note: wordless ?? never };
   }
   return { state: 'listening', words: 'Listening', detail, note: wordless ?? (facts.note ? note('', facts.note) : null) };
+}
+
+/** Why it is paused, where nobody asked for it. */
+function restedNote({ restedMs }) {
+  if (restedMs === 0) return null;
+  return note('', `Nothing was said for ${span(restedMs)}, so recording paused. ${SAFE}.`, 'Resume', 'toggle');
 }
 
 /** What a session that goes on waits for, once that takes long. */
@@ -175,7 +195,7 @@ export function pageState(facts) {
   if (facts.phase === 'asking') return { state: 'asking', words: 'Asking for microphone', detail: 'Please allow it', note: null };
   if (facts.phase === 'paused') {
     const offline = facts.everUp && !facts.line ? recordingOf(facts).note : null;
-    return { state: 'paused', words: 'Paused', detail: clock(facts.capturedMs), note: offline };
+    return { state: 'paused', words: 'Paused', detail: clock(facts.capturedMs), note: offline ?? restedNote(facts) };
   }
   if (facts.phase === 'finishing') {
     const left = facts.capturedMs - facts.transcribedMs;

@@ -30,6 +30,13 @@ def test_a_switch_is_turned_off_by_its_absence(as_bob: Client, bob: User) -> Non
     assert not Preferences.objects.get(user=bob).single_keys
 
 
+def test_a_pause_by_itself_is_asked_for_and_told_to_the_page(as_bob: Client, bob: User) -> None:
+    assert 'data-pause-after="0"' in as_bob.get("/").content.decode()
+    as_bob.post("/settings/preference/", {"field": "pause_after", "pause_after": "10"})
+    assert 'data-pause-after="10"' in as_bob.get("/").content.decode()
+    assert '<option value="10" selected>' in as_bob.get("/settings/").content.decode()
+
+
 def test_the_page_works_as_a_plain_form(as_bob: Client, bob: User) -> None:
     answer = as_bob.post("/settings/preference/", {"field": "language", "language": "de"}, follow=True)
     page = answer.content.decode()
@@ -37,7 +44,15 @@ def test_the_page_works_as_a_plain_form(as_bob: Client, bob: User) -> None:
     assert "Saved." in page
 
 
-@pytest.mark.parametrize("data", [{"field": "language", "language": "xx"}, {"field": "user", "user": "1"}, {}])
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"field": "language", "language": "xx"},
+        {"field": "pause_after", "pause_after": "7"},
+        {"field": "user", "user": "1"},
+        {},
+    ],
+)
 def test_what_cannot_be_chosen_is_refused_in_words(as_bob: Client, bob: User, data: dict[str, str]) -> None:
     answer = as_bob.post("/settings/preference/", data, headers=HTMX)
     assert b"This cannot be chosen here" in answer.content

@@ -7,7 +7,7 @@ async ({ more, words }) => {
     phase: 'recording', problem: null, trouble: null, device: 'Built-in microphone', line: true, everUp: true,
     server: 'listening', note: '', engine: 'moonshine', cost: null, capturedMs: 134000, safeMs: 126000,
     transcribedMs: 132000, lagMs: 0, quietFrames: 0, heard: true, unsent: 80, keeps: true,
-    stalled: false, gap: null, unsafeMs: 0, voicedMs: 0, voicedFrom: 114000, ...more,
+    stalled: false, gap: null, unsafeMs: 0, restFrames: 0, restsInMs: null, restedMs: 0, voicedMs: 0, voicedFrom: 114000, ...more,
   };
   const spoken = words && facts.phase !== 'idle' && facts.phase !== 'asking';
   const phrase = (key, start, text) => `<p id="s-${key}" data-start="${start}" data-end="${start + 4000}">${text} </p>`;

@@ -38,6 +38,8 @@ STATES = {
     "signed-out-unkept": {"phase": "paused", "problem": {"code": "signed_out"}, "keeps": False},
     "stalled": {"stalled": True},
     "gap": {"gap": {"ms": 40000, "slept": True}},
+    "resting": {"quietFrames": 5400, "restFrames": 5400, "restsInMs": 60000},
+    "rested": {"phase": "paused", "restedMs": 600000},
     "unsafe": {"unsafeMs": 8000},
     "unsafe-unkept": {"unsafeMs": 8000, "keeps": False},
     "wordless": {"voicedMs": 18000},

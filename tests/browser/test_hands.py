@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import wave
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from tests.browser.driving import RECORDING, browser, wait
+from tests.browser.driving import RATE, RECORDING, browser, wait
 from tests.running import RunningServer
 
+HELD_MS = 700
+"""Longer than a key is held to switch."""
 pytestmark = [pytest.mark.browser, pytest.mark.speech]
 
 
@@ -42,6 +46,64 @@ def test_a_dictation_by_keys_alone(server: RunningServer, two_cities: Path) -> N
             f"from transcripts.models import Mark\nprint(Mark.objects.filter(record={session!r}).count())"
         )
         assert found == "1"
+
+
+def test_a_held_space_bar_records_only_while_it_is_held(shared_server: RunningServer, two_cities: Path) -> None:
+    with browser(shared_server, two_cities) as driven:
+        page = driven.open()
+        page.keyboard.press("Space")  # pressed and let go: as a switch
+        driven.wait_for_state(*RECORDING)
+        page.keyboard.press("Space")
+        driven.wait_for_state("paused")
+        page.keyboard.down("Space")
+        driven.wait_for_state(*RECORDING)
+        page.wait_for_timeout(HELD_MS)
+        page.keyboard.down("Space")  # repeats, as a held key does
+        assert driven.state in RECORDING
+        page.keyboard.up("Space")
+        driven.wait_for_state("paused")
+        assert page.evaluate("scrollY") == 0
+        driven.finish()
+
+
+@pytest.fixture
+def hush(tmp_path: Path) -> Path:
+    """What a room sounds like in which nobody speaks."""
+    path = tmp_path / "hush.wav"
+    with wave.open(str(path), "wb") as out:
+        out.setnchannels(1)
+        out.setsampwidth(2)
+        out.setframerate(RATE)
+        out.writeframes(np.random.default_rng(1).integers(-40, 40, 12 * RATE, np.int16).tobytes())
+    return path
+
+
+@pytest.mark.parametrize(
+    ("sound", "told"), [("two_cities", "You are heard."), ("hush", "Nothing is heard. Choose another microphone")]
+)
+def test_a_microphone_is_tested_before_anything_is_recorded(
+    shared_server: RunningServer, request: pytest.FixtureRequest, sound: str, told: str
+) -> None:
+    with browser(shared_server, request.getfixturevalue(sound)) as driven:
+        page = driven.open()
+        page.get_by_role("button", name="Microphone and more").click()
+        page.get_by_role("button", name="Test", exact=True).click()
+        page.get_by_text(told).wait_for()
+        page.get_by_role("button", name="Stop", exact=True).click()
+        assert page.get_by_label("Level").is_hidden()
+        page.get_by_role("button", name="Test", exact=True).click()
+        page.get_by_text("Say something").wait_for()
+        page.keyboard.press("Escape")  # what is closed listens no longer
+        page.get_by_role("button", name="Microphone and more").click()
+        page.get_by_role("button", name="Test", exact=True).click()
+        page.get_by_text("Say something").wait_for()
+        driven.pump()
+        assert driven.made == {}
+        page.get_by_role("button", name="Start dictating").press("Enter")
+        driven.wait_for_frames(5)
+        assert not page.evaluate("document.getElementById('level-told').textContent"), "two listen"
+        page.keyboard.press("Escape")
+        driven.finish()
 
 
 def test_single_keys_do_nothing_in_fields_or_when_switched_off(shared_server: RunningServer) -> None:

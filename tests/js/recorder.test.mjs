@@ -49,10 +49,10 @@ Object.assign(Microphone.prototype, {
   wake: () => heard.push('woken'),
 });
 
-function recorder({ settled = async () => {}, store = new NoStore() } = {}) {
+function recorder({ settled = async () => {}, store = new NoStore(), pauseAfter = 0 } = {}) {
   const on = { change() {}, level() {}, message() {}, ended() {} };
   const choices = () => ({ language: 'en', provider: '' });
-  return new Recorder({ store, worklet: '', choices, sid: 'a', samples: 64_000, settled, on });
+  return new Recorder({ store, worklet: '', choices, sid: 'a', samples: 64_000, pauseAfter, settled, on });
 }
 
 beforeEach(() => {
@@ -212,4 +212,47 @@ test('of a full disk it is said that the browser keeps the sound only where it d
   assert.match(facts.trouble.message, /This page alone holds the recording/);
   line.say({ ...full, message: '' });
   assert.equal(facts.trouble, null);
+});
+
+test('what nobody speaks to pauses by itself, where that was asked for, and says so a minute before', async () => {
+  const { made, facts, line, speak } = await recording({ pauseAfter: 2 });
+  speak(59_000, 0.01);
+  assert.deepEqual([facts.restsInMs, facts.phase], [null, 'recording']);
+  speak(2000, 0.01);
+  assert.ok(facts.restsInMs <= 60_000);
+  speak(200); // a frame is handed over with the next one's first sound
+  assert.equal(facts.restsInMs, null);
+  const softly = [{ t: 'partial', text: 'softly', start_ms: 0 }, { t: 'html', rev: 1, html: '<p>softly</p>' }];
+  for (const somebody of [...softly.map((words) => () => line.say(words)), () => made.keepOn()]) {
+    speak(100_000, 0.01);
+    somebody();
+    await moment();
+    assert.equal(facts.phase, 'recording');
+  }
+  speak(119_000, 0.01);
+  await moment();
+  assert.equal(facts.phase, 'recording');
+  speak(2000, 0.01);
+  await moment();
+  assert.deepEqual([facts.phase, facts.restedMs], ['paused', 120_000]);
+  await made.togglePause();
+  assert.deepEqual([facts.phase, facts.restedMs, facts.restFrames], ['recording', 0, 0]);
+});
+
+test('without the wish for it silence pauses nothing', async () => {
+  const { facts, speak } = await recording();
+  speak(200_000, 0);
+  await moment();
+  assert.deepEqual([facts.phase, facts.restsInMs], ['recording', null]);
+});
+
+test('a key let go before the microphone is open pauses what then begins', async () => {
+  const made = recorder();
+  const started = made.start();
+  await moment();
+  const paused = made.pause();
+  lines[0].greet();
+  await started;
+  await paused;
+  assert.equal(made.facts.phase, 'paused');
 });

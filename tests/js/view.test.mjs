@@ -18,7 +18,7 @@ const { View } = await import('../../static/js/view.js');
 const facts = {
   phase: 'recording', problem: null, trouble: null, device: 'Desk', line: true, everUp: true, server: 'listening', note: '', engine: 'moonshine',
   awaits: '', late: false, cost: null, capturedMs: 1000, safeMs: 0, transcribedMs: 0, lagMs: 0, quietFrames: 0, heard: true, unsent: 10, keeps: true,
-  stalled: false, gap: null, unsafeMs: 0, voicedMs: 0, voicedFrom: 0,
+  stalled: false, gap: null, unsafeMs: 0, restFrames: 0, restsInMs: null, restedMs: 0, voicedMs: 0, voicedFrom: 0,
 };
 
 test('a browser that keeps nothing says so', () => {

@@ -9,7 +9,7 @@ import { clock, countWords, pageState, PROBLEMS, roomFor, span, uuid7 } from '..
 const facts = (more) => ({
   phase: 'recording', problem: null, trouble: null, device: '', line: true, everUp: true, server: 'listening', note: '',
   capturedMs: 134_000, safeMs: 126_000, transcribedMs: 132_000, lagMs: 0, quietFrames: 0, heard: true, keeps: true,
-  stalled: false, gap: null, unsafeMs: 0, voicedMs: 0, voicedFrom: 0, ...more,
+  stalled: false, gap: null, unsafeMs: 0, restFrames: 0, restsInMs: null, restedMs: 0, voicedMs: 0, voicedFrom: 0, ...more,
 });
 
 const STATES = [
@@ -47,6 +47,18 @@ test('a session that goes on says what it waits for once that takes long', () =>
   assert.match(opening({ awaits: 'server', late: true }).text, /server does not answer.*Nothing you say is recorded/);
   assert.match(opening({ awaits: 'earlier', late: true }).text, /^Sound from before/);
   assert.equal(opening({ awaits: 'server', late: true }).does, 'finish');
+});
+
+test('what pauses by itself says so a minute before, and why once it has', () => {
+  const soon = pageState(facts({ quietFrames: 5400, restFrames: 5400, restsInMs: 60_000 }));
+  assert.equal(soon.state, 'silence');
+  assert.equal(soon.note.text, 'Nothing said for 9 minutes. Recording pauses by itself in 60 seconds.');
+  assert.deepEqual([soon.note.label, soon.note.does], ['Keep recording', 'keep-on']);
+  const rested = pageState(facts({ phase: 'paused', restedMs: 600_000 }));
+  assert.equal(rested.note.text, 'Nothing was said for 10 minutes, so recording paused. Nothing is lost.');
+  assert.deepEqual([rested.note.label, rested.note.does], ['Resume', 'toggle']);
+  const offline = pageState(facts({ phase: 'paused', restedMs: 600_000, line: false }));
+  assert.match(offline.note.text, /^Connection lost/);
 });
 
 test('a lost line says how much is kept here and offers one action', () => {

@@ -44,7 +44,7 @@ def fill(owner: User) -> None:
     Tag.objects.create(owner=owner, name="of nothing")
     accounts.save_preferences(
         user=owner, provider="elevenlabs", language="pt", even_loudness=False, remove_noise=True, cancel_echo=True,
-        single_keys=False, second_pass=False, file_options={"language": "pt", "diarize": True},
+        pause_after=10, single_keys=False, second_pass=False, file_options={"language": "pt", "diarize": True},
         export_options={"format": "srt"},
         gateway_url="https://gateway.example", gateway_key=b"sealed-secret",
     )  # fmt: skip

@@ -148,8 +148,8 @@ PREFERENCES = Kind(
     "preferences",
     Preferences,
     (
-        "provider", "language", "even_loudness", "remove_noise", "cancel_echo", "single_keys", "second_pass",
-        "file_options", "export_options",
+        "provider", "language", "even_loudness", "remove_noise", "cancel_echo", "pause_after", "single_keys",
+        "second_pass", "file_options", "export_options",
     ),
     ("pk",),
     {

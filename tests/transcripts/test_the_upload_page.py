@@ -126,7 +126,8 @@ def test_a_row_says_how_its_file_stands(as_alice: Client, alice: User, name: str
     assert ('hx-trigger="every 2s"' in html) == (name not in ("failed", "stopped", "ready"))
     assert ("Retry Tape" in html) == (name in ("failed", "stopped"))
     assert ("Cancel Tape" in html) == (name not in ("failed", "stopped", "ready"))
-    assert (f"/transcripts/{record.pk}/" in html) == (name in ("speakers", "ready"))
+    assert f'<a id="name-{upload.pk}" href="/transcripts/{record.pk}/"' in html, "its recording can be played"
+    assert ("Open Tape" in html) == (name in ("speakers", "ready"))
     part = as_alice.get(f"/transcripts/{record.pk}/state/").content.decode()
     card = as_alice.get(f"/transcripts/{record.pk}/state/?as=card").content.decode()
     assert said in card
@@ -147,8 +148,19 @@ def test_what_is_refused_stays_until_it_is_dismissed(as_alice: Client, alice: Us
     upload = an_upload(alice, status="refused", reason="This is no recording.")
     assert "This is no recording." in page(as_alice)
     assert words(page(as_alice)) == ["Not a recording"]
+    assert "<span>1 kB</span>" in page(as_alice)
     assert as_alice.post(f"/upload/{upload.pk}/dismissal/").status_code == 302
     assert words(page(as_alice)) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("a.wav", "Not a recording"), ("a.SRT", "Not a transcript"), ("a.txt", "Not a transcript"),
+     ("a.zip", "Not brought in")],
+)  # fmt: skip
+def test_what_is_refused_is_called_what_its_name_says(as_alice: Client, alice: User, name: str, said: str) -> None:
+    an_upload(alice, name, status="refused", reason="No.")
+    assert words(page(as_alice)) == [said]
 
 
 def test_what_is_here_already_is_offered_and_transcribed_again(as_alice: Client, alice: User) -> None:

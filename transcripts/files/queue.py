@@ -12,7 +12,7 @@ from django.db.models import Prefetch, Q
 from memweb.accounts.models import User
 from memweb.upstream.address import Gateway
 from transcripts import archive, queries
-from transcripts.files import asked
+from transcripts.files import asked, importing
 from transcripts.files.options import Options
 from transcripts.models import Job, Record, Upload, Version
 from transcripts.shown import wording
@@ -35,7 +35,9 @@ class Row:
     facts: list[str]
     state: State
     opens: Record | None = None
-    """Where there is something to read."""
+    """What was made of it, or is the same: its title leads there."""
+    can_read: bool = False
+    """Whether there is text: then a button leads there too."""
     percent: int | None = None
     can_dismiss: bool = True
     is_waiting: bool = False
@@ -114,8 +116,8 @@ def find(user: User, upload_id: uuid.UUID) -> Upload | None:
 def row_of(upload: Upload, now: datetime, gateway: Gateway) -> Row:
     """How it stands."""
     if upload.status == Upload.Status.REFUSED:
-        words = "Not brought in" if archive.is_archive(upload.name) else "Not a recording"
-        return Row(upload, upload.name, [], State(words, "bad", reason=upload.reason))
+        facts = [wording.megabytes(upload.size)]
+        return Row(upload, upload.name, facts, State(_refused(upload.name), "bad", reason=upload.reason))
     if upload.status == Upload.Status.BROUGHT_IN:
         facts = [wording.megabytes(upload.size), str(upload.options.get("told", ""))]
         look = "bad" if upload.reason else "ok"
@@ -130,14 +132,21 @@ def row_of(upload: Upload, now: datetime, gateway: Gateway) -> Row:
     return Row(upload, upload.name, facts, state, percent=percent, is_waiting=True)
 
 
+def _refused(name: str) -> str:
+    """By what its name says that it is."""
+    if archive.is_archive(name):
+        return "Not brought in"
+    return "Not a transcript" if importing.is_transcript(name) else "Not a recording"
+
+
 def _already_here(upload: Upload) -> Row:
     former = upload.duplicate_of
     if former is None or former.deleted_at is not None:
-        facts = ["the same recording was here and is gone"]
+        facts = [wording.megabytes(upload.size), "the same recording was here and is gone"]
         return Row(upload, upload.name, facts, State("Removed", "done"))
     since = wording.moment(former.started_at)
     facts = [wording.megabytes(upload.size), f"the same recording is in your library since {since}"]
-    return Row(upload, upload.name, facts, State("Already here", "done"), opens=former, choices=["again"])
+    return Row(upload, upload.name, facts, State("Already here", "done"), opens=former, can_read=True, choices=["again"])
 
 
 def _taken(upload: Upload, record: Record, now: datetime, gateway: Gateway) -> Row:
@@ -161,7 +170,8 @@ def _taken(upload: Upload, record: Record, now: datetime, gateway: Gateway) -> R
         record.title or upload.name,
         facts,
         replace(state, look=look, left=""),
-        opens=record if ready else None,
+        opens=record,
+        can_read=ready,
         percent=state.percent,
         can_dismiss=not state.changes,
         is_queued=_is_queued(jobs, now),

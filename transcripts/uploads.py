@@ -27,6 +27,7 @@ from memweb.speech.text import line, plain
 from transcripts import jobs, search
 from transcripts.errors import Busy, Damaged, NoRoom, TooLarge, TooMany, WrongOffset
 from transcripts.models import Job, Record, Upload
+from transcripts.shown.wording import megabytes
 
 PIECE = 256 * 1024
 RESERVE = 512 * 2**20
@@ -69,7 +70,7 @@ def begin(
 ) -> Upload:
     """Announce a file: from then on its room is spoken for. Raises TooLarge, TooMany, NoRoom."""
     if size > largest():
-        raise TooLarge(f"This file is larger than {settings.MAX_UPLOAD_MB / 1000:g} GB, the most one may be here.")
+        raise TooLarge(f"This file is larger than {megabytes(largest())}, the most one may be here.")
     with _one_at_a_time():
         if Upload.objects.unfinished_of(owner_id).count() >= MOST_UNFINISHED:
             raise TooMany(

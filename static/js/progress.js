@@ -35,11 +35,12 @@ export class Speed {
   }
 }
 
-/** 412 MB, 1.2 GB, 31 kB. @param {number} bytes */
+/** 31 kB, 3.4 MB, 412 MB, 1.2 GB, 4 GB: as `wording.megabytes`. @param {number} bytes */
 export function size(bytes) {
-  if (bytes >= 1e9) return `${(bytes / 1e9).toFixed(1)} GB`;
-  if (bytes >= 1e6) return `${bytes >= 1e8 ? Math.round(bytes / 1e6) : (bytes / 1e6).toFixed(1)} MB`;
-  return `${Math.max(1, Math.round(bytes / 1e3))} kB`;
+  if (bytes < 999_500) return `${Math.max(1, Math.round(bytes / 1e3))} kB`;
+  if (bytes >= 99_950_000 && bytes < 999_500_000) return `${Math.round(bytes / 1e6)} MB`;
+  const [number, unit] = bytes < 99_950_000 ? [bytes / 1e6, 'MB'] : [bytes / 1e9, 'GB'];
+  return `${number.toFixed(1).replace(/\.0$/, '')} ${unit}`;
 }
 
 /** 1 min left. @param {number | null} seconds */

@@ -18,8 +18,10 @@ test('a speed is smoothed, and begins anew after a fall back', () => {
   assert.equal(speed.left(1), null);
 });
 
-test('sizes are said in decimal units', () => {
-  assert.deepEqual([0, 900, 31_400_000, 412_000_000, 1_200_000_000].map(size), ['1 kB', '1 kB', '31.4 MB', '412 MB', '1.2 GB']);
+test('sizes are said in decimal units, as the server says them', () => {
+  const sizes = [0, 31_000, 512_000, 999_499, 999_500, 3_400_000, 99_900_000, 412_300_000, 999_500_000, 1_200_000_000];
+  const said = ['1 kB', '31 kB', '512 kB', '999 kB', '1 MB', '3.4 MB', '99.9 MB', '412 MB', '1 GB', '1.2 GB'];
+  assert.deepEqual(sizes.map(size), said);
 });
 
 test('time left is said roughly', () => {

@@ -306,9 +306,9 @@ def test_lengths_are_written_as_people_write_them() -> None:
 
 
 def test_sizes_are_written_as_people_write_them() -> None:
-    sizes = (0, 31_000, 99_999, 100_000, 3_400_000, 99_900_000, 412_300_000, 999_500_000, 1_200_000_000)
+    sizes = (0, 31_000, 512_000, 999_499, 999_500, 3_400_000, 99_900_000, 412_300_000, 999_500_000, 1_200_000_000)
     assert [wording.megabytes(size) for size in sizes] == [
-        "1 kB", "31 kB", "100 kB", "0.1 MB", "3.4 MB", "99.9 MB", "412 MB", "1.0 GB", "1.2 GB",
+        "1 kB", "31 kB", "512 kB", "999 kB", "1 MB", "3.4 MB", "99.9 MB", "412 MB", "1 GB", "1.2 GB",
     ]  # fmt: skip
 
 

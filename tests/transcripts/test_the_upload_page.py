@@ -68,6 +68,11 @@ def test_limits_and_formats_are_said_before_choosing(as_alice: Client) -> None:
     assert "Nothing is waiting." in html
 
 
+def test_a_small_limit_is_said_in_megabytes(as_alice: Client, settings: Any) -> None:
+    settings.MAX_UPLOAD_MB = 25
+    assert "up to 25 MB each" in page(as_alice)
+
+
 def test_a_page_without_scripts_uploads_by_its_form(as_alice: Client, tmp_path: Path) -> None:
     files = [SimpleUploadedFile(name, b"x" * 3_000_000) for name in ("one.wav", "two.mp3")]
     assert as_alice.post("/upload/", {"files": files}).status_code == 302
@@ -79,7 +84,7 @@ def test_a_form_with_too_large_a_file_says_so(as_alice: Client, settings: Any) -
     settings.MAX_UPLOAD_MB = 1
     file = SimpleUploadedFile("one.wav", b"x" * 1_500_000)
     answer = as_alice.post("/upload/", {"files": [file]}, follow=True)
-    assert "This file is larger than 0.001 GB" in answer.content.decode()
+    assert "This file is larger than 1 MB" in answer.content.decode()
     assert not Upload.objects.exists()
 
 

@@ -216,12 +216,13 @@ def language(code: str) -> str:
 
 
 def megabytes(size: int) -> str:
-    """31 kB, 3.4 MB, 412 MB, 1.2 GB."""
-    if size < 100_000:
+    """31 kB, 3.4 MB, 412 MB, 1.2 GB, 4 GB: as `size` in progress.js."""
+    if size < 999_500:
         return f"{max(round(size / 1e3), 1)} kB"
-    if size < 999_500_000:
-        return f"{size / 1e6:.{0 if size >= 99_950_000 else 1}f} MB"
-    return f"{size / 1e9:.1f} GB"
+    if 99_950_000 <= size < 999_500_000:
+        return f"{size / 1e6:.0f} MB"
+    number, unit = (size / 1e6, "MB") if size < 99_950_000 else (size / 1e9, "GB")
+    return f"{number:.1f}".removesuffix(".0") + f" {unit}"
 
 
 def dollars(amount: Decimal) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.db.models import Count, Sum
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
@@ -12,7 +11,7 @@ from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_safe
 
 from memweb import streamed
-from transcripts import archive
+from transcripts import archive, uploads
 from transcripts.models import Record
 from transcripts.shown import wording
 from transcripts.views.lookup import person
@@ -29,7 +28,7 @@ def archive_page(request: HttpRequest) -> HttpResponse:
         "length": wording.spell(totals["length"] or 0),
         "size": wording.megabytes(totals["size"]) if totals["size"] else "",
         "going_on": mine.filter(status__in=[Record.Status.LIVE, Record.Status.FINISHING]).count(),
-        "largest": f"{settings.MAX_UPLOAD_MB / 1000:g} GB",
+        "largest": wording.megabytes(uploads.largest()),
     }
     return render(request, "transcripts/archive.html", context)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import uuid
 
-from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.files import File
@@ -46,7 +45,7 @@ def upload(request: HttpRequest) -> HttpResponse:
 
 def _limits() -> dict[str, object]:
     return {
-        "largest": f"{settings.MAX_UPLOAD_MB / 1000:g} GB",
+        "largest": wording.megabytes(uploads.largest()),
         "kinds": kinds.NAMES,
         "transcripts": ", ".join(name.upper() for name in importing.READABLE),
         "largest_bytes": uploads.largest(),

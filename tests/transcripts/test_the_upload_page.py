@@ -131,6 +131,7 @@ def test_a_row_says_how_its_file_stands(as_alice: Client, alice: User, name: str
     assert ('hx-trigger="every 2s"' in html) == (name not in ("failed", "stopped", "ready"))
     assert ("Retry Tape" in html) == (name in ("failed", "stopped"))
     assert ("Cancel Tape" in html) == (name not in ("failed", "stopped", "ready"))
+    assert ('#square"' in html, '#x"' in html.split("<template")[0]) == ("Cancel Tape" in html, "Cancel Tape" not in html)
     assert f'<a id="name-{upload.pk}" href="/transcripts/{record.pk}/"' in html, "its recording can be played"
     assert ("Open Tape" in html) == (name in ("speakers", "ready"))
     part = as_alice.get(f"/transcripts/{record.pk}/state/").content.decode()
@@ -179,6 +180,28 @@ def test_what_is_here_already_is_offered_and_transcribed_again(as_alice: Client,
     assert answer["HX-Redirect"] == f"/transcripts/{record.pk}/"
     assert Job.objects.get().kind == Job.Kind.TRANSCRIBE
     assert words(page(as_alice)) == []
+
+
+def test_what_has_a_price_is_not_transcribed_anyway_without_saying_it(
+    as_alice: Client, alice: User, settings: Any
+) -> None:
+    record = making.dictation(alice, "Here before.")
+    Record.objects.filter(pk=record.pk).update(duration_ms=1_200_000)
+    an_upload(alice, status="duplicate", duplicate_of=record)
+    assert ">Transcribe anyway</button>" in page(as_alice)
+    settings.GATEWAY_URL, settings.GATEWAY_KEY = "https://speech.example.org", "k"
+    assert ">Transcribe anyway, about $1.20</button>" in page(as_alice)
+
+
+def test_the_price_of_the_sample_is_said_and_follows_who_listens(as_alice: Client, settings: Any) -> None:
+    def price(html: str) -> str:
+        return re.findall(r'<span class="num" id="sample-price"[^>]*>(.*?)</span>', html)[0]
+
+    assert price(page(as_alice)) == ""
+    settings.GATEWAY_URL, settings.GATEWAY_KEY = "https://speech.example.org", "k"
+    assert price(page(as_alice)) == ", about $0.04"
+    chosen = as_alice.post("/upload/options/", {"provider": "assemblyai"}, headers={"HX-Request": "true"})
+    assert price(chosen.content.decode()) == ", less than $0.01"
 
 
 def test_what_is_stopped_here_is_stopped_there(as_alice: Client, alice: User) -> None:
@@ -354,7 +377,9 @@ def test_what_has_a_price_says_so_before_and_the_sum_runs_along(as_alice: Client
     assert 'hx-swap-oob="true"' in row, "the sum of a page that is open stands still"
     assert sums(row) == "Altogether about $2.40, by the published prices. Of it so far about $1.20."
     Job.objects.exclude(pk=first.pk).update(status="cancelled")
-    assert sums(page(as_alice)).startswith("Altogether about $1.20,")
+    html = page(as_alice)
+    assert html.count("<span>about $1.20</span>") == 1, "what was stopped is in no sum, and has no price"
+    assert sums(html) == "Altogether about $1.20, by the published prices.", "all that is left is done"
     Job.objects.filter(pk=first.pk).update(gateway="")
     assert sums(page(as_alice)) == "", "what was done on this machine cost nothing"
 
@@ -406,6 +431,16 @@ def test_a_row_says_what_was_found(as_alice: Client, alice: User) -> None:
     html = page(as_alice)
     for fact in ("20:00", "2 speakers", "English", "took 1 s on this machine"):
         assert f"<span>{fact}</span>" in html
+    Job.objects.update(gateway="https://speech.example.org")
+    assert "<span>took 1 s at the gateway</span>" in page(as_alice)
+
+
+def test_transcripts_of_one_name_are_told_apart(as_alice: Client, alice: User) -> None:
+    for name in ("captions.srt", "captions.vtt"):
+        a_record(alice, an_upload(alice, name), "ready", Job.Kind.PREPARE, status="done")
+    html = page(as_alice)
+    assert "<span>SRT transcript</span>" in html
+    assert "<span>VTT transcript</span>" in html
 
 
 def test_a_silent_or_odd_file_name_is_shown_as_text(as_alice: Client, alice: User) -> None:

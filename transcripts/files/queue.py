@@ -43,6 +43,8 @@ class Row:
     is_waiting: bool = False
     """Bytes are missing: this page may have the file, or not."""
     choices: list[str] = field(default_factory=list)
+    price: str = ""
+    """What the choice to have it heard again costs, in words."""
     is_queued: bool = False
     """Others are before it: the page asks after it less often, and not for the sum, which does not change by it."""
 
@@ -53,7 +55,7 @@ class Sum:
 
     whole: str
     so_far: str
-    """Of those that are done; empty while none is."""
+    """Of those that are done; empty while none is, or once all are."""
 
 
 def rows_of(user: User, now: datetime) -> list[Row]:
@@ -68,16 +70,15 @@ def sum_of(user: User, now: datetime) -> Sum | None:
     whole, so_far = [], []
     for upload in _listed(user, now):
         job = _transcription(upload)
-        if job is None or job.status not in (*wording.WORKING, Job.Status.DONE):
-            continue
-        cost = _cost(upload, job, gateway)
+        cost = _cost(upload, job, gateway) if job else None
         if cost is not None:
             whole.append(cost)
-            if job.status == Job.Status.DONE:
+            if job and job.status == Job.Status.DONE:
                 so_far.append(cost)
     if not whole:
         return None
-    return Sum(wording.dollars(sum(whole, Decimal())), wording.dollars(sum(so_far, Decimal())) if so_far else "")
+    is_part = 0 < len(so_far) < len(whole)
+    return Sum(wording.dollars(sum(whole, Decimal())), wording.dollars(sum(so_far, Decimal())) if is_part else "")
 
 
 def _listed(user: User, now: datetime) -> queries.UploadQuerySet:
@@ -93,9 +94,9 @@ def _transcription(upload: Upload) -> Job | None:
 
 
 def _cost(upload: Upload, job: Job, gateway: Gateway) -> Decimal | None:
-    """None where there is no price, or the length is not known."""
+    """None where there is no price, the length is not known, or it came to nothing."""
     record = upload.record
-    if record is None or not record.duration_ms:
+    if record is None or not record.duration_ms or job.status not in (*wording.WORKING, Job.Status.DONE):
         return None
     # One that was handed over here and is done here cost nothing, whoever is asked by now.
     if job.status == Job.Status.DONE and not job.gateway and not gateway.built_in:
@@ -123,7 +124,7 @@ def row_of(upload: Upload, now: datetime, gateway: Gateway) -> Row:
         look = "bad" if upload.reason else "ok"
         return Row(upload, upload.name, facts, State("Brought in", look, reason=upload.reason))
     if upload.status == Upload.Status.DUPLICATE:
-        return _already_here(upload)
+        return _already_here(upload, gateway)
     if upload.record is not None:
         return _taken(upload, upload.record, now, gateway)
     percent = upload.offset * 100 // max(upload.size, 1)
@@ -139,14 +140,23 @@ def _refused(name: str) -> str:
     return "Not a transcript" if importing.is_transcript(name) else "Not a recording"
 
 
-def _already_here(upload: Upload) -> Row:
+def _already_here(upload: Upload, gateway: Gateway) -> Row:
     former = upload.duplicate_of
     if former is None or former.deleted_at is not None:
         facts = [wording.megabytes(upload.size), "the same recording was here and is gone"]
         return Row(upload, upload.name, facts, State("Removed", "done"))
     since = wording.moment(former.started_at)
     facts = [wording.megabytes(upload.size), f"the same recording is in your library since {since}"]
-    return Row(upload, upload.name, facts, State("Already here", "done"), opens=former, can_read=True, choices=["again"])
+    return Row(
+        upload,
+        upload.name,
+        facts,
+        State("Already here", "done"),
+        opens=former,
+        can_read=True,
+        choices=["again"],
+        price=asked.price(asked.options_of(upload.owner), gateway, former.duration_ms),
+    )
 
 
 def _taken(upload: Upload, record: Record, now: datetime, gateway: Gateway) -> Row:
@@ -159,7 +169,7 @@ def _taken(upload: Upload, record: Record, now: datetime, gateway: Gateway) -> R
         facts.append(state.left)
     ready = record.status == Record.Status.READY
     if ready and not state.changes:
-        facts = [wording.clock(record.duration_ms), *_found(record), *_took(jobs)]
+        facts = [*_kind(upload), wording.clock(record.duration_ms), *_found(record), *_took(jobs)]
     job = _transcription(upload)
     cost = _cost(upload, job, gateway) if job else None
     if cost is not None:
@@ -185,6 +195,13 @@ def _is_queued(jobs: list[Job], now: datetime) -> bool:
     return bool(going) and len(waiting) == len(going) and all(now - job.created_at > SOON for job in waiting)
 
 
+def _kind(upload: Upload) -> list[str]:
+    """Of a transcript: recordings of one name are told apart by how long they are."""
+    if not importing.is_transcript(upload.name):
+        return []
+    return [f"{upload.name.rpartition('.')[2].upper()} transcript"]
+
+
 def _found(record: Record) -> list[str]:
     """How many speak, and in what."""
     version = Version.objects.filter(record=record, pk=record.current_version_id or 0).first()
@@ -201,5 +218,5 @@ def _took(jobs: list[Job]) -> list[str]:
         return []
     seconds = max(round((done[-1].ended_at - done[-1].begun_at).total_seconds()), 1)
     took = f"{seconds} s" if seconds < 100 else f"{round(seconds / 60)} min"
-    where = "by the gateway" if done[-1].gateway else "on this machine"
+    where = "at the gateway" if done[-1].gateway else "on this machine"
     return [f"took {took} {where}"]

@@ -30,6 +30,7 @@ urlpatterns = [
     path("upload/", uploads.upload, name="upload"),
     path("upload/options/", uploads.options, name="upload-options"),
     path("upload/sample/", uploads.sample, name="upload-sample"),
+    path("upload/clearing/", uploads.clearing, name="upload-clearing"),
     path("upload/<uuid:upload_id>/", uploads.row, name="upload-row"),
     path("upload/<uuid:upload_id>/again/", uploads.again, name="upload-again"),
     path("upload/<uuid:upload_id>/retry/", uploads.retry, name="upload-retry"),

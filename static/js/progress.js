@@ -67,11 +67,18 @@ export function words(state, done) {
   switch (state) {
     case 'uploading': return `Uploading ${done} %`;
     case 'paused': return `Paused at ${done} %`;
-    case 'away': return `Waiting at ${done} %`;
+    case 'away': return `Connection lost at ${done} %`;
     case 'failed': return 'Not uploaded';
     case 'done': return 'Uploaded';
-    default: return 'Waiting';
+    default: return 'Waiting for its turn';
   }
+}
+
+/** How many there are get where, in a line. @param {string[]} states of each */
+export function sum(states) {
+  const refused = states.filter((state) => state === 'failed').length;
+  const done = states.filter((state) => state === 'done').length;
+  return `${done} of ${states.length} uploaded${refused ? `, ${refused} not taken` : ''}`;
 }
 
 /** The same file when it is dropped again. @param {{name: string, size: number, lastModified: number}} file */

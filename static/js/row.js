@@ -5,9 +5,10 @@ import { left, percent, price, size, words } from './progress.js';
 
 const ABOUT = {
   paused: 'paused by you',
-  away: 'connection lost; continues by itself',
+  away: 'continues by itself',
 };
 const DOES = { pause: 'Pause', resume: 'Resume', retry: 'Try', remove: 'Remove' };
+const SIGN_IN = 'Sign in again';
 
 export class Row {
   #transfer;
@@ -22,7 +23,9 @@ export class Row {
     this.#part('size').textContent = size(transfer.file.size);
     for (const button of this.#buttons()) {
       const verb = DOES[button.dataset.do];
-      button.setAttribute('aria-label', `${verb} ${transfer.file.name}${verb === 'Try' ? ' now' : ''}`);
+      const now = verb === 'Try' ? ' now' : '';
+      button.setAttribute('aria-label', `${verb} ${transfer.file.name}${now}`);
+      button.title = `${verb}${now}`;
     }
     this.#element.addEventListener('click', (event) => this.#click(/** @type {Element} */ (event.target)));
     if (known) known.replaceWith(this.#element);
@@ -36,7 +39,7 @@ export class Row {
   #estimate() {
     const options = /** @type {HTMLElement | null} */ (document.getElementById('options'));
     const rate = Number(options?.dataset.rate ?? 0);
-    if (!rate) return;
+    if (!rate || !this.#transfer.file.size) return;
     const sound = Object.assign(document.createElement('audio'), { preload: 'metadata' });
     const address = URL.createObjectURL(this.#transfer.file);
     sound.addEventListener('error', () => URL.revokeObjectURL(address));
@@ -49,7 +52,7 @@ export class Row {
   }
 
   show() {
-    const { state, sent, file, speed } = this.#transfer;
+    const { state, sent, file, speed, cure } = this.#transfer;
     if (state === 'removed') {
       leave(this.#element);
       this.#element.remove();
@@ -61,12 +64,13 @@ export class Row {
     this.#part('about').hidden = !this.#part('about').textContent;
     this.#element.querySelector('.st').classList.toggle('bad', state === 'away' || state === 'failed');
     this.#part('unplugged').toggleAttribute('hidden', state !== 'away');
+    this.#part('failed').toggleAttribute('hidden', state !== 'failed');
     this.#progress(done, state);
     if (state === 'failed') this.#why(this.#transfer.reason);
-    const shown = { paused: 'resume', away: 'retry', failed: 'retry' }[state] ?? 'pause';
+    const shown = { paused: 'resume', away: 'retry', failed: cure === 'retry' ? 'retry' : '' }[state] ?? 'pause';
     const pressed = [...this.#buttons()].find((button) => button === document.activeElement);
     for (const button of this.#buttons()) button.hidden = ![shown, 'remove'].includes(button.dataset.do);
-    if (pressed?.hidden) /** @type {HTMLElement} */ (this.#element.querySelector(`[data-do=${shown}]`)).focus();
+    if (pressed?.hidden) /** @type {HTMLElement} */ (this.#element.querySelector(`[data-do=${shown || 'remove'}]`)).focus();
   }
 
   #going(speed, rest) {
@@ -77,6 +81,7 @@ export class Row {
   #progress(done, state) {
     const bar = /** @type {HTMLProgressElement} */ (this.#element.querySelector('progress'));
     bar.value = done;
+    bar.hidden = state === 'failed';
     bar.classList.toggle('still', state !== 'uploading');
     bar.setAttribute('aria-label', `${words(state, done)}: ${this.#transfer.file.name}`);
   }
@@ -86,6 +91,9 @@ export class Row {
     const why = Object.assign(document.createElement('p'), { className: 'why', textContent: reason });
     const act = Object.assign(document.createElement('div'), { className: 'act' });
     act.append(why);
+    // This page once more, for the way back; without what follows the #, else it would not be loaded.
+    const here = location.pathname + location.search;
+    if (this.#transfer.cure === 'sign in') act.append(Object.assign(document.createElement('a'), { className: 'link', href: here, textContent: SIGN_IN }));
     this.#element.append(act);
   }
 
@@ -100,7 +108,7 @@ export class Row {
 
   #click(target) {
     const what = /** @type {HTMLElement | null} */ (target.closest('[data-do]'))?.dataset.do;
-    this.#element.querySelector('.act')?.remove();
+    if (what) this.#element.querySelector('.act')?.remove();
     if (what === 'pause') this.#transfer.pause();
     if (what === 'resume' || what === 'retry') this.#transfer.resume();
     if (what === 'remove') this.#transfer.remove();

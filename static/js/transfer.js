@@ -5,7 +5,7 @@ import { Speed, fingerprint, percent } from './progress.js';
 const PIECE = 4 * 1024 * 1024;
 const SOON_MS = 500;
 const LATE_MS = 10_000;
-const SIGNED_OUT = 'You are signed out. Sign in again, then drop the file again: it continues where it stopped.';
+const SIGNED_OUT = 'You are signed out. Once you are signed in, drop the file again: it continues where it stopped.';
 
 /** Loaded when it is first needed: most pages never are. */
 const library = async () => {
@@ -17,12 +17,17 @@ const library = async () => {
 export class Transfer extends EventTarget {
   state = 'waiting';
   reason = '';
+  /** What helps once it has failed: 'retry', 'sign in', or nothing. */
+  cure = '';
+  /** Whether the server was told of it; where that failed, its turn tells why. */
+  announced = false;
   sent = 0;
   speed = new Speed();
   #upload = null;
   #tries = 0;
   #timer = 0;
   #options;
+  #making = null;
 
   /** @param {File} file @param {{endpoint: string, token: string, url?: string, piece?: number}} options */
   constructor(file, options) {
@@ -40,11 +45,17 @@ export class Transfer extends EventTarget {
     return this.#upload?.url?.match(/\/([0-9a-f-]{36})\/$/)?.[1] ?? '';
   }
 
+  /** Tell the server of it before its turn: a reload forgets none, and the list there has the order of this one. */
+  async announce() {
+    if (this.state !== 'removed') await this.#made().catch(() => {});
+    this.announced = true;
+  }
+
   async start() {
     if (this.state === 'removed' || this.state === 'done') return;
     this.#is('uploading');
     try {
-      this.#upload ??= await this.#make();
+      await this.#made();
     } catch {
       this.#away(); // the library itself could not be fetched
       return;
@@ -53,12 +64,19 @@ export class Transfer extends EventTarget {
     if (this.state === 'uploading') this.#upload.start();
   }
 
+  #made() {
+    this.#making ??= this.#make().catch((error) => {
+      this.#making = null;
+      throw error;
+    });
+    return this.#making;
+  }
+
   async #make() {
     const tus = await library();
     const key = fingerprint(this.file);
     const upload = new tus.Upload(this.file, {
       endpoint: this.#options.endpoint,
-      uploadUrl: this.#options.url ?? null,
       headers: { 'X-CSRFToken': this.#options.token },
       chunkSize: this.#options.piece || PIECE,
       retryDelays: null,
@@ -72,13 +90,32 @@ export class Transfer extends EventTarget {
     });
     const [former] = this.#options.url ? [] : await upload.findPreviousUploads();
     if (former) upload.resumeFromPreviousUpload(former);
-    return upload;
+    else upload.url = this.#options.url ?? (await this.#create(upload.options.metadata));
+    this.#upload = upload;
+  }
+
+  /** The address the server has for it now; null where it has none. */
+  async #create(metadata) {
+    const { endpoint, token } = this.#options;
+    const headers = {
+      'Tus-Resumable': '1.0.0',
+      'Upload-Length': String(this.file.size),
+      'Upload-Metadata': Object.entries(metadata).map(([name, value]) => `${name} ${base64(value)}`).join(),
+      'X-CSRFToken': token,
+    };
+    const answer = await fetch(endpoint, { method: 'POST', headers }).catch(() => null);
+    return answer?.status === 201 ? new URL(answer.headers.get('Location') ?? '', answer.url).href : null;
   }
 
   pause() {
     clearTimeout(this.#timer);
     this.#is('paused');
     this.#upload?.abort();
+  }
+
+  /** Go on once it is its turn. */
+  wait() {
+    this.#is('waiting');
   }
 
   resume() {
@@ -91,6 +128,7 @@ export class Transfer extends EventTarget {
   async remove() {
     clearTimeout(this.#timer);
     this.#is('removed');
+    await this.#making?.catch(() => {});
     await this.#upload?.abort(true).catch(() => {}); // what cannot be removed now is swept later
   }
 
@@ -105,14 +143,15 @@ export class Transfer extends EventTarget {
     if (this.state !== 'uploading') return;
     const answer = error.originalResponse;
     const status = answer?.getStatus() ?? 0;
-    if (status === 401 || status === 403) this.#give(SIGNED_OUT);
+    if (status === 401 || status === 403) this.#give(SIGNED_OUT, 'sign in');
     else if (status >= 400 && status < 500 && ![404, 409, 410, 423, 429, 460].includes(status)) this.#give(answer.getBody());
-    else if (status === 507 || (status === 429 && answer.getHeader('Tus-Resumable'))) this.#give(answer.getBody());
+    else if (status === 507 || (status === 429 && answer.getHeader('Tus-Resumable'))) this.#give(answer.getBody(), 'retry');
     else this.#away();
   }
 
-  #give(reason) {
+  #give(reason, cure = '') {
     this.reason = reason || 'The server does not take this file.';
+    this.cure = cure;
     this.#is('failed');
   }
 
@@ -132,3 +171,6 @@ export class Transfer extends EventTarget {
     this.dispatchEvent(new Event('change'));
   }
 }
+
+/** @param {string} text */
+const base64 = (text) => btoa(String.fromCharCode(...new TextEncoder().encode(text)));

@@ -3,7 +3,7 @@
 import { filesIn, filesPasted } from './dropped.js';
 import { enter, leave } from './focus.js';
 import { tell } from './notices.js';
-import { fingerprint, percent } from './progress.js';
+import { fingerprint, percent, sum } from './progress.js';
 import { Row } from './row.js';
 import { Transfer } from './transfer.js';
 
@@ -14,6 +14,7 @@ class Upload extends HTMLElement {
   /** @type {Transfer[]} */
   #transfers = [];
   #depth = 0;
+  #announcing = false;
   #ending = new AbortController();
   /** Whether the row that is being replaced has the focus. */
   #focused = false;
@@ -27,8 +28,10 @@ class Upload extends HTMLElement {
     on(document, 'drop', this.#drop);
     on(document, 'paste', this.#paste);
     on(document, 'change', this.#choose);
+    on(document, 'click', this.#all);
     on(document, 'htmx:beforeSwap', this.#swapping);
     on(document, 'htmx:afterSwap', this.#swapped);
+    on(document, 'htmx:afterOnLoad', this.#cleared);
     on(window, 'online', () => this.#transfers.filter(({ state }) => state === 'away').forEach((one) => one.resume()));
     on(window, 'beforeunload', (event) => this.#transfers.some(({ state }) => BUSY.includes(state)) && event.preventDefault());
     document.querySelector('.add')?.classList.add('ready');
@@ -52,15 +55,38 @@ class Upload extends HTMLElement {
       if (queue) new Row(transfer, queue, known);
       transfer.addEventListener('change', () => this.#turn(transfer));
     }
+    this.#announce();
+    this.#turn();
+  }
+
+  /** One after the other, in the order of the list. It takes one of the places of those that are sent. */
+  async #announce() {
+    if (this.#announcing) return;
+    this.#announcing = true;
+    for (let next; (next = this.#transfers.find(({ announced }) => !announced));) {
+      await next.announce();
+      this.#turn();
+    }
+    this.#announcing = false;
     this.#turn();
   }
 
   /** Start what may start, and say on other pages how it goes. */
   #turn = (transfer) => {
     const going = this.#transfers.filter(({ state }) => state === 'uploading' || state === 'away').length;
-    const next = this.#transfers.filter(({ state }) => state === 'waiting').slice(0, AT_ONCE - going);
+    const ready = this.#transfers.filter(({ state, announced }) => state === 'waiting' && announced);
+    const next = ready.slice(0, Math.max(AT_ONCE - going - Number(this.#announcing), 0));
     if (!transfer || transfer.state !== 'uploading') next.forEach((one) => one.start());
-    if (!document.getElementById('queue')) tray(this.#transfers, this.dataset.page);
+    if (document.getElementById('queue')) total(this.#transfers.map(({ state }) => state));
+    else tray(this.#transfers, this.dataset.page);
+  };
+
+  /** Those that wait are paused before those that are sent, else each would begin in the place of one before it. */
+  #all = ({ target }) => {
+    const what = target.closest?.('[data-all]')?.dataset.all;
+    const of = (...states) => this.#transfers.filter(({ state }) => states.includes(state));
+    if (what === 'pause') for (const one of [...of('waiting'), ...of('uploading', 'away')]) one.pause();
+    if (what === 'resume') for (const one of of('paused')) one.wait();
   };
 
   #swapping = ({ target, detail }) => {
@@ -74,6 +100,11 @@ class Upload extends HTMLElement {
     if (!this.#focused || !target.matches?.('#queue > li')) return;
     this.#focused = false;
     if (!target.contains(document.activeElement)) enter(target);
+  };
+
+  /** The button that had the focus goes with the last it could clear. */
+  #cleared = ({ target }) => {
+    if (target.id === 'clearing' && !target.checkVisibility()) enter(null);
   };
 
   #paste = (event) => {
@@ -120,6 +151,19 @@ class Upload extends HTMLElement {
 /** The page's token; hx-headers carries it for htmx too. */
 const token = () => JSON.parse(document.body.getAttribute('hx-headers') ?? '{}')['X-CSRFToken'];
 
+/** What is said above a list of many, and what can be done with all of it. @param {string[]} states */
+function total(states) {
+  const mine = states.filter((state) => state !== 'removed');
+  const all = /** @type {HTMLElement} */ (document.getElementById('all'));
+  const part = (name) => /** @type {HTMLElement} */ (all.querySelector(name));
+  write(part('[data-sum]'), mine.length ? sum(mine) : '');
+  const [pause, resume] = [part('[data-all=pause]'), part('[data-all=resume]')];
+  const pressed = [pause, resume].find((button) => button === document.activeElement);
+  pause.hidden = !mine.some((state) => BUSY.includes(state));
+  resume.hidden = !pause.hidden || !mine.includes('paused');
+  if (pressed?.hidden) enter(all);
+}
+
 /** One notice for all of them. @param {Transfer[]} transfers @param {string} page */
 function tray(transfers, page) {
   const mine = transfers.filter(({ state }) => state !== 'removed');
@@ -135,6 +179,7 @@ function tray(transfers, page) {
   write(told, says);
   write(so, `${percent(sent, whole)} %`);
   so.toggleAttribute('hidden', !open);
+  notice(page).querySelector('a').hidden = Boolean(open); // it leads away from here
 }
 
 /** Nothing where it says so already: whatever is written in a notice is read out. */

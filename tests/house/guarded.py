@@ -167,6 +167,7 @@ HTTP: dict[str, Door] = {
     "upload/": page("/upload/"),
     "upload/options/": deed("/upload/options/", language="de"),
     "upload/sample/": deed("/upload/sample/"),
+    "upload/clearing/": deed("/upload/clearing/"),
     "upload/<uuid:upload_id>/": page("/upload/{upload}/", 200, 404),
     "upload/<uuid:upload_id>/again/": deed("/upload/{duplicate}/again/", 302, 404),
     "upload/<uuid:upload_id>/retry/": deed("/upload/{taken}/retry/", 302, 404),

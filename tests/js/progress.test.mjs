@@ -1,7 +1,7 @@
 // How an upload stands: speed without jumps, sizes, time left, words, and which files of a folder are sent.
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { Speed, fingerprint, isReadable, left, percent, price, size, words } from '../../static/js/progress.js';
+import { Speed, fingerprint, isReadable, left, percent, price, size, sum, words } from '../../static/js/progress.js';
 
 test('a speed is smoothed, and begins anew after a fall back', () => {
   const speed = new Speed();
@@ -40,7 +40,12 @@ test('a file is whole only when all of it is there', () => {
 
 test('every state has its words', () => {
   const said = ['uploading', 'paused', 'away', 'failed', 'done', 'waiting'].map((state) => words(state, 48));
-  assert.deepEqual(said, ['Uploading 48 %', 'Paused at 48 %', 'Waiting at 48 %', 'Not uploaded', 'Uploaded', 'Waiting']);
+  assert.deepEqual(said, ['Uploading 48 %', 'Paused at 48 %', 'Connection lost at 48 %', 'Not uploaded', 'Uploaded', 'Waiting for its turn']);
+});
+
+test('of many it is said in a line how many are up, and how many were not taken', () => {
+  assert.equal(sum(['done', 'uploading', 'waiting', 'paused']), '1 of 4 uploaded');
+  assert.equal(sum(['done', 'failed', 'failed']), '1 of 3 uploaded, 2 not taken');
 });
 
 test('the same file has the same fingerprint, of bounded length', () => {

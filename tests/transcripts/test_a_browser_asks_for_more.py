@@ -117,7 +117,7 @@ def test_a_recording_is_transcribed_again_from_its_page(driven: Driven, record: 
     dialog.get_by_label("Who listens").select_option("whisper-1")
     expect(dialog.get_by_text("at $0.39 an hour")).to_have_count(0)
     dialog.get_by_role("button", name="Transcribe again").click()
-    expect(page.locator("#standing")).to_contain_text("Waiting")
+    expect(page.locator("#standing")).to_contain_text("Queued")
     driven.server.ask(WORK)
     page.get_by_role("link", name="Show transcribed again").wait_for()
     page.get_by_role("link", name="Compare the two").click()

@@ -90,7 +90,7 @@ def text(record: Record) -> list[str]:
 def test_a_file_is_read_heard_and_kept(hosted: StandIn, alice: User, tape: Path) -> None:
     record = send(alice, tape).record
     assert record is not None
-    assert (state(record).words, state(record).can_cancel) == ("Waiting", True)
+    assert (state(record).words, state(record).can_cancel) == ("Queued", True)
     work()
     record.refresh_from_db()
     assert (record.title, record.status, state(record).words) == ("tape 1", Record.Status.READY, "Ready")
@@ -213,7 +213,7 @@ def test_a_retry_does_not_hand_the_recording_over_again(hosted: StandIn, alice: 
     assert (found.words, found.can_retry) == ("Failed while transcribing", True)
     assert found.reason == "The gateway's balance is used up. Top it up, then retry."
     jobs.retry(record_id=record.pk, job_id=state(record).retries)
-    assert state(record).words == "Waiting"
+    assert state(record).words == "Queued"
     work()
     assert (hosted.paths().count("POST /upload"), text(record)[0]) == (1, "It was the best of times.")
 
@@ -524,12 +524,12 @@ def test_a_task_that_another_worker_begins_again_is_told_as_that(hosted: StandIn
         transcription._tell(lease, job, TaskState(status, done_ms, 5000, 0, "", None))
         return state(record).words
 
-    assert (told("queued", 0), job.begun_at) == ("Waiting", None)
+    assert (told("queued", 0), job.begun_at) == ("Queued", None)
     assert told("running", 2000) == "Transcribing 40 %"
     first = job.begun_at
     assert told("running", 2500) == "Transcribing 50 %"
     assert job.begun_at == first
-    assert (told("queued", 2500), job.begun_at) == ("Waiting", None)
+    assert (told("queued", 2500), job.begun_at) == ("Queued", None)
     assert told("running", 0) == "Transcribing"
     second = job.begun_at
     assert told("running", 500) == "Transcribing 10 %"
@@ -546,7 +546,7 @@ def test_who_waits_is_told_how_many_come_first(hosted: StandIn, alice: User, tmp
         path = media_files.make(tmp_path / f"{number}.wav", media_files.tone(1 + number))
         records.append(send(alice, path).record)
     work(Job.Kind.PREPARE)
-    assert [state(record).words for record in records if record] == ["Waiting", "Waiting, 1 ahead", "Waiting, 2 ahead"]
+    assert [state(record).words for record in records if record] == ["Queued", "Queued, 1 ahead", "Queued, 2 ahead"]
 
 
 def test_a_record_that_lost_its_file_says_what_to_do(hosted: StandIn, alice: User, tape: Path) -> None:

@@ -120,5 +120,5 @@ def test_a_recording_of_half_a_day_is_kept_without_being_held_in_memory(
         HOURS * 3_600_000,
     )
     assert len(recording.peaks) == HOURS * 36_000, "the waveform is not as long as the sound"
-    assert state(record).words == "Waiting"
+    assert state(record).words == "Queued"
     assert max(held) - held[0] < 50_000_000

@@ -93,7 +93,7 @@ def test_it_becomes_a_version_of_its_own_and_is_shown_where_nobody_corrected(
     assert before is not None
     ask(as_alice, record)
     html = page(as_alice, record)
-    assert "Waiting" in html
+    assert "Queued" in html
     assert f"/transcripts/{record.pk}/stop/" in html
     assert "it was the best of tines" in html, "what there is can be read all the while"
     work()
@@ -228,7 +228,7 @@ def test_a_record_that_never_got_its_text_may_get_it_elsewhere(
     )
     record.versions.all().delete()
     ask(as_alice, record)
-    assert "Waiting" in page(as_alice, record)
+    assert "Queued" in page(as_alice, record)
     work()
     record.refresh_from_db()
     assert (record.status, said(record.current_version)[0]) == ("ready", "It was the best of times.")

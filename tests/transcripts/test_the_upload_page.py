@@ -95,9 +95,9 @@ def test_the_sample_is_taken_as_if_it_had_been_uploaded(as_alice: Client) -> Non
 
 
 STATES: dict[str, tuple[dict[str, Any], str]] = {
-    "waiting": ({"status": "finishing", "kind": Job.Kind.PREPARE}, "Waiting"),
+    "waiting": ({"status": "finishing", "kind": Job.Kind.PREPARE}, "Queued"),
     "reading": ({"status": "finishing", "kind": Job.Kind.PREPARE, "job": {"status": "running"}}, "Reading the file"),
-    "queued": ({"status": "finishing", "kind": Job.Kind.TRANSCRIBE}, "Waiting"),
+    "queued": ({"status": "finishing", "kind": Job.Kind.TRANSCRIBE}, "Queued"),
     "handing": ({"status": "finishing", "kind": Job.Kind.TRANSCRIBE, "job": {"status": "running"}}, "Handing over"),
     "transcribing": (
         {"status": "finishing", "kind": Job.Kind.TRANSCRIBE,
@@ -144,10 +144,25 @@ def test_a_row_says_how_its_file_stands(as_alice: Client, alice: User, name: str
 def test_a_file_that_stopped_coming_says_how_it_goes_on(as_alice: Client, alice: User) -> None:
     upload = an_upload(alice, offset=480, fingerprint="a.wav|1000|5")
     html = page(as_alice)
-    assert words(html) == ["Waiting at 48 %"]
+    assert words(html) == ["48 % uploaded"]
     assert "Drop the same file again, and it continues where it stopped." in html
     assert f'data-url="/uploads/{upload.pk}/"' in html
     assert 'data-fingerprint="a.wav|1000|5"' in html
+    Upload.objects.update(offset=0)
+    assert words(page(as_alice)) == ["Not begun"]
+
+
+def test_what_is_done_is_cleared_at_once_and_nothing_else(as_alice: Client, alice: User) -> None:
+    done = an_upload(alice, "done.wav")
+    record = a_record(alice, done, "ready", Job.Kind.TRANSCRIBE, status="done")
+    going, refused = an_upload(alice, "going.wav"), an_upload(alice, "refused.wav", status="refused", reason="No.")
+    an_upload(making.person("bob"), "bobs.zip", status="brought_in")
+    html = as_alice.post("/upload/clearing/", headers={"HX-Request": "true"}).content.decode()
+    assert re.findall(r'<li id="u-(.*?)" hx-swap-oob="delete">', html) == [str(done.pk)]
+    assert set(Upload.objects.listed().visible_to(alice)) == {going, refused}
+    assert Upload.objects.listed().count() == 3
+    assert Record.objects.filter(pk=record.pk).exists()
+    assert as_alice.post("/upload/clearing/").status_code == 302
 
 
 def test_what_is_refused_stays_until_it_is_dismissed(as_alice: Client, alice: User) -> None:
@@ -210,7 +225,7 @@ def test_what_is_stopped_here_is_stopped_there(as_alice: Client, alice: User) ->
     html = as_alice.post(f"/upload/{upload.pk}/stop/", headers={"HX-Request": "true"}).content.decode()
     assert words(html) == ["Stopped"]
     html = as_alice.post(f"/upload/{upload.pk}/retry/", headers={"HX-Request": "true"}).content.decode()
-    assert words(html) == ["Waiting"]
+    assert words(html) == ["Queued"]
     record.refresh_from_db()
     assert record.status == Record.Status.FINISHING
 
@@ -396,7 +411,7 @@ def test_what_waits_behind_others_is_asked_after_seldom_and_without_the_sum(as_a
     assert 'hx-trigger="every 2s"' in asked(made[2]), "it has only just come: it may start at any moment"
     Job.objects.update(created_at=timezone.now() - timedelta(seconds=11))
     waiting = asked(made[2])
-    assert words(waiting) == ["Waiting, 2 ahead"]
+    assert words(waiting) == ["Queued, 2 ahead"]
     assert 'hx-trigger="every 10s"' in waiting
     assert 'id="sum"' not in waiting
     running = asked(made[0])

@@ -129,7 +129,7 @@ def row_of(upload: Upload, now: datetime, gateway: Gateway) -> Row:
         return _taken(upload, upload.record, now, gateway)
     percent = upload.offset * 100 // max(upload.size, 1)
     facts = [wording.megabytes(upload.size), AGAIN]
-    state = State(f"Waiting at {percent} %", "bad")
+    state = State(f"{percent} % uploaded" if upload.offset else "Not begun", "bad")
     return Row(upload, upload.name, facts, state, percent=percent, is_waiting=True)
 
 

@@ -109,7 +109,7 @@ def _coming(latest: dict[str, Job], now: datetime) -> State:
         return _transcribing(job, now)
     prepare = latest.get(Job.Kind.PREPARE)
     if prepare is None or prepare.status != Job.Status.RUNNING:
-        return State("Waiting", "", reason=prepare.reason if prepare else "", changes=True, can_cancel=True)
+        return State("Queued", "", reason=prepare.reason if prepare else "", changes=True, can_cancel=True)
     done = prepare.progress or None
     words = f"Reading the file{f' {done} %' if done else ''}"
     return State(words, "", percent=done, reason=prepare.reason, changes=True, can_cancel=True)
@@ -121,7 +121,7 @@ def _transcribing(job: Job, now: datetime) -> State:
         return replace(doing, reason="The gateway works on it and will call back.")
     if job.status == Job.Status.QUEUED or (job.task_id and job.begun_at is None):
         ahead = Job.objects.ahead_of(job).count()
-        return replace(doing, words=f"Waiting, {ahead} ahead" if ahead else "Waiting")
+        return replace(doing, words=f"Queued, {ahead} ahead" if ahead else "Queued")
     if not job.asset_id:
         return replace(doing, words="Handing over")
     if not job.progress:

@@ -151,6 +151,18 @@ def dismissal(request: HttpRequest, upload_id: uuid.UUID) -> HttpResponse:
 
 @require_POST
 @login_required
+def clearing(request: HttpRequest) -> HttpResponse:
+    """All that has come to its end without trouble goes off the list. The records stay in the library."""
+    rows = [row for row in queue.rows_of(person(request), timezone.now()) if row.state.look == "ok"]
+    for row in rows:
+        uploads.remove(upload=row.upload)
+    if request.headers.get("HX-Request"):
+        return render(request, "transcripts/_cleared.html", {"rows": rows})
+    return redirect("upload")
+
+
+@require_POST
+@login_required
 def retry(request: HttpRequest, upload_id: uuid.UUID) -> HttpResponse:
     """Start over what failed, from here."""
     found = _own(request, upload_id)

@@ -94,7 +94,7 @@ def test_panels_come_by_themselves_and_lead_into_the_text(driven: Driven, prepar
         wait(lambda: abs(page.evaluate(NOW) - 1.5) < 0.2, "the moment", lambda: str(page.evaluate(NOW)))
         page.get_by_role("slider", name="Position").press("Home")
         wait(lambda: page.evaluate(NOW) == 0, "the beginning")
-    page.locator("details.panel summary", has_text="Names and numbers").click()
+    page.locator("details.panel summary", has_text="Names, places and things").click()
     page.get_by_text("<script>alert(1)</script>").wait_for()
     assert_sound(driven, "panels")
     opened(driven, f"/transcripts/{prepared[1]}/panels/")

@@ -21,6 +21,7 @@ from transcripts.files.asked import options_of
 from transcripts.files.options import ASSEMBLYAI, ELEVENLABS, FEATURES, MODELS, WHISPER, Options
 from transcripts.models import Job, Record, Recording, Upload, Version
 from transcripts.shown import wording
+from transcripts.views import panels
 
 pytestmark = pytest.mark.django_db
 ROOT = Path(__file__).parents[2]
@@ -316,7 +317,7 @@ DOCUMENTED: dict[str, str] = {
 NEVER_ASKED = {"file_format", "multichannel", "redact_pii_audio", "redact_pii_audio_quality", "webhook_url"}
 """What makes no sense from here; docs/using.md says why."""
 WRITTEN = {
-    "audio_start_from": 1500, "audio_end_at": 9000, "speech_threshold": 0.5, "language_confidence_threshold": 0.7,
+    "audio_start_from": "0:01.5", "audio_end_at": "1:30", "speech_threshold": 0.5, "language_confidence_threshold": 0.7,
     "target_lang": "en", "timestamps_granularity": "segment", "summary_model": "conversational", "summary_type": "gist",
     "redact_pii_sub": "entity_name", "boost_param": "high", "redact_pii_policies": "person_name\nlocation",
     "topics": "ferries", "word_boost": "Osei", "custom_spelling": "acra = Accra",
@@ -354,7 +355,8 @@ def test_all_that_is_documented_of_a_provider_can_be_asked_for_on_the_page(
 
 
 def test_every_feature_can_be_asked_for_and_kept() -> None:
-    samples: dict[str, Any] = {"list": ["a"], "spelling": [{"from": ["a"], "to": "b"}], "number": 0.5, "text": "en"}
+    samples: dict[str, Any] = {"list": ["a"], "spelling": [{"from": ["a"], "to": "b"}], "number": 0.5, "text": "en",
+                               "names": ["person_name"], "time": 5000}  # fmt: skip
     for provider in (WHISPER, ELEVENLABS, ASSEMBLYAI):
         more = {}
         for feature in FEATURES[provider]:
@@ -365,6 +367,46 @@ def test_every_feature_can_be_asked_for_and_kept() -> None:
         assert Options.read(read.kept()) == read
         if provider != WHISPER:
             assert read.parameters("re_1").items() >= more.items()
+
+
+SAID_IN_PANELS = {
+    "auto_chapters": "chapter", "summarization": "summary", "auto_highlights": "highlight", "entity_detection": "entity",
+    "sentiment_analysis": "sentiment", "iab_categories": "topic", "content_safety": "safety",
+}  # fmt: skip
+
+
+def test_what_is_asked_for_has_the_name_of_what_comes_of_it() -> None:
+    asked = {feature.name: feature.label for feature in FEATURES[ASSEMBLYAI]}
+    assert {name: asked[name] for name in SAID_IN_PANELS} == {
+        name: panels.NAMES[kind] for name, kind in SAID_IN_PANELS.items()
+    }
+
+
+@pytest.mark.parametrize(
+    ("written", "kept", "shown"),
+    [("1:30", 90_000, "1:30"), ("90", 90_000, "1:30"), ("1:02:15", 3_735_000, "1:02:15"), ("0:01.5", 1500, "0:01.5"),
+     ("1:2:3:4", None, ""), ("-1", None, ""), ("nan", None, ""), ("soon", None, ""), ("9" * 8, None, "")],
+)  # fmt: skip
+def test_times_are_written_as_clocks(as_alice: Client, alice: User, settings: Any, written: str, kept: int | None,
+                                     shown: str) -> None:  # fmt: skip
+    settings.GATEWAY_URL, settings.GATEWAY_KEY = "https://speech.example.org", "k"
+    form = {"provider": ASSEMBLYAI, "features_of": ASSEMBLYAI, "audio_start_from": written}
+    html = as_alice.post("/upload/options/", form, headers={"HX-Request": "true"}).content.decode()
+    assert options_of(alice).more.get("audio_start_from") == kept
+    assert f'name="audio_start_from" value="{shown}"' in html
+
+
+def test_what_belongs_to_a_box_is_shown_once_it_is_ticked_and_kept_when_it_is_not(
+    as_alice: Client, alice: User, settings: Any
+) -> None:
+    settings.GATEWAY_URL, settings.GATEWAY_KEY = "https://speech.example.org", "k"
+    hidden = '<div hidden><label for="o-redact_pii_policies">'
+    form = {"provider": ASSEMBLYAI, "features_of": ASSEMBLYAI, "redact_pii_policies": "Person name\nlocation"}
+    for ticked in ({}, {"redact_pii": "on"}):
+        html = as_alice.post("/upload/options/", form | ticked, headers={"HX-Request": "true"}).content.decode()
+        assert (hidden in html) == (not ticked)
+        assert "person name\nlocation</textarea>" in html, "no underscores"
+        assert options_of(alice).more["redact_pii_policies"] == ["person_name", "location"]
 
 
 def test_prices_follow_the_provider() -> None:

@@ -120,9 +120,14 @@ def _shown(feature: Feature, options: Options) -> dict[str, Any]:
         value = feature.on if value is None else value
     elif feature.kind == "list":
         value = "\n".join(value or [])
+    elif feature.kind == "names":
+        value = "\n".join(value or []).replace("_", " ")
+    elif feature.kind == "time" and value:
+        value = wording.clock(value) + (f".{value % 1000:03}".rstrip("0") if value % 1000 else "")
     elif feature.kind == "spelling":
         value = "\n".join(f"{row['from'][0]} = {row['to']}" for row in value or [])
-    return {"feature": feature, "value": "" if value is None else value}
+    is_idle = bool(feature.needs) and not options.more.get(feature.needs)
+    return {"feature": feature, "value": "" if value is None else value, "is_idle": is_idle}
 
 
 def read_form(form: QueryDict) -> Options:

@@ -5,6 +5,7 @@ Pure. `read` takes what a page, a form or a row holds and never raises: what mak
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -28,7 +29,10 @@ ANY, NONE = 0, -1
 _LANGUAGES = {code for code, _ in LANGUAGES}
 _LONGEST = 2000
 
-Kind = Literal["flag", "choice", "text", "list", "spelling", "number"]
+_TIME = re.compile(r"(?:(?:(\d{1,4}):)?(\d{1,6}):)?(\d{1,8}(?:\.\d{1,3})?)", re.ASCII)
+"""1:02:15, 1:30, 90, 0:01.5."""
+
+Kind = Literal["flag", "choice", "text", "list", "names", "spelling", "number", "time"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +48,11 @@ class Feature:
     most: float = 0
     on: bool = False
     """Whether the provider does this when it is not told: then it is told only when it shall not."""
+    needs: str = ""
+    """The box without which it says nothing: until that is ticked it is not shown."""
 
 
-_PII = ("person_name", "phone_number", "email_address", "location", "date_of_birth", "credit_card_number",
-        "medical_condition", "organization")  # fmt: skip
+_PII = "person name, phone number, email address or location"
 FEATURES: dict[str, tuple[Feature, ...]] = {
     WHISPER: (),
     ELEVENLABS: (
@@ -62,25 +67,26 @@ FEATURES: dict[str, tuple[Feature, ...]] = {
         Feature("auto_chapters", "Chapters"),
         Feature("summarization", "Summary"),
         Feature("summary_model", "Manner of the summary", "", "choice",
-                (("informative", "Informative"), ("conversational", "Conversational"))),
+                (("informative", "Informative"), ("conversational", "Conversational")), needs="summarization"),
         Feature("summary_type", "Form of the summary", "", "choice",
                 (("bullets", "Points"), ("bullets_verbose", "Long points"), ("headline", "Headline"),
-                 ("paragraph", "Paragraph"), ("gist", "Gist"))),
+                 ("paragraph", "Paragraph"), ("gist", "Gist")), needs="summarization"),
         Feature("auto_highlights", "Key phrases"),
         Feature("entity_detection", "Names, places and things"),
         Feature("sentiment_analysis", "Mood of each sentence"),
         Feature("iab_categories", "Topics"),
         Feature("custom_topics", "Look for topics of your own"),
-        Feature("topics", "Those topics", "One on each line.", "list"),
+        Feature("topics", "Those topics", "One on each line.", "list", needs="custom_topics"),
         Feature("content_safety", "Sensitive content"),
         Feature("filter_profanity", "Cover swear words"),
         Feature("disfluencies", "Keep um and uh"),
         Feature("punctuate", "Punctuation", on=True),
         Feature("format_text", "Capitals and numbers", on=True),
         Feature("redact_pii", "Take out personal details"),
-        Feature("redact_pii_policies", "Which details", "One on each line: " + ", ".join(_PII[:4]) + " …", "list"),
+        Feature("redact_pii_policies", "Which details", f"One on each line, such as {_PII}.", "names",
+                needs="redact_pii"),
         Feature("redact_pii_sub", "Put in their place", "", "choice",
-                (("hash", "####"), ("entity_name", "[PERSON_NAME]"))),
+                (("hash", "####"), ("entity_name", "[PERSON_NAME]")), needs="redact_pii"),
         Feature("word_boost", "Words to expect", "One on each line.", "list"),
         Feature("boost_param", "How strongly", "", "choice",
                 (("default", "Normally"), ("low", "Weakly"), ("high", "Strongly"))),
@@ -88,8 +94,8 @@ FEATURES: dict[str, tuple[Feature, ...]] = {
         Feature("speech_threshold", "Least share of speech", "0 to 1; with less it is not transcribed.", "number",
                 most=1),
         Feature("language_confidence_threshold", "Least certainty of the language", "0 to 1.", "number", most=1),
-        Feature("audio_start_from", "Begin at", "In milliseconds.", "number", most=10**9),
-        Feature("audio_end_at", "End at", "In milliseconds.", "number", most=10**9),
+        Feature("audio_start_from", "Begin at", "Minutes and seconds, such as 1:30.", "time", most=10**9),
+        Feature("audio_end_at", "End at", "Minutes and seconds, such as 1:30.", "time", most=10**9),
     ),
 }  # fmt: skip
 
@@ -195,10 +201,14 @@ def _value(feature: Feature, given: Any) -> Any:
             return line(str(given))[:40] or None
         case "list":
             return _lines(given) or None
+        case "names":
+            return [row.lower().replace(" ", "_") for row in _lines(given)] or None
         case "spelling":
             return _spelling(given) or None
         case "number":
             return _number(feature, given)
+        case "time":
+            return _number(feature, _milliseconds(given) if isinstance(given, str) else given)
 
 
 def _lines(given: Any) -> list[str]:
@@ -217,6 +227,14 @@ def _spelling(given: Any) -> list[dict[str, Any]]:
 
 def _first(value: Any) -> str:
     return str(value[0]) if isinstance(value, list) and value else str(value)
+
+
+def _milliseconds(written: str) -> int | None:
+    found = _TIME.fullmatch(written.strip())
+    if found is None:
+        return None
+    hours, minutes, seconds = found.groups(default="0")
+    return round((int(hours) * 3600 + int(minutes) * 60 + float(seconds)) * 1000)
 
 
 def _number(feature: Feature, given: Any) -> float | int | None:

@@ -23,9 +23,9 @@ MOST = 300
 NAMES = {
     "summary": "Summary",
     "chapter": "Chapters",
-    "highlight": "Highlights",
-    "entity": "Names and numbers",
-    "sentiment": "Sentiment",
+    "highlight": "Key phrases",
+    "entity": "Names, places and things",
+    "sentiment": "Mood of each sentence",
     "topic": "Topics",
     "safety": "Sensitive content",
     "format": "Other formats",

@@ -317,7 +317,11 @@ def test_many_are_paused_outlive_a_reload_in_their_order_and_go_on(server: Runni
 
 @pytest.mark.parametrize(
     ("status", "told", "cure"),
-    [(413, "This file is larger than 4 GB.", ""), (507, "There is not enough room.", "Try"), (401, "", "Sign in again")],
+    [
+        (413, "This file is larger than 4 GB.", ""),
+        (507, "There is not enough room.", "Try"),
+        (401, "", "Sign in again"),
+    ],
 )
 def test_what_is_not_taken_says_why_and_offers_what_helps(
     status: int, told: str, cure: str, server: RunningServer, tmp_path: Path

@@ -132,7 +132,8 @@ def test_a_row_says_how_its_file_stands(as_alice: Client, alice: User, name: str
     assert ('hx-trigger="every 2s"' in html) == (name not in ("failed", "stopped", "ready"))
     assert ("Retry Tape" in html) == (name in ("failed", "stopped"))
     assert ("Cancel Tape" in html) == (name not in ("failed", "stopped", "ready"))
-    assert ('#square"' in html, '#x"' in html.split("<template")[0]) == ("Cancel Tape" in html, "Cancel Tape" not in html)
+    assert ('#square"' in html) == ("Cancel Tape" in html)
+    assert ('#x"' in html) == ("Cancel Tape" not in html)
     assert f'<a id="name-{upload.pk}" href="/transcripts/{record.pk}/"' in html, "its recording can be played"
     assert ("Open Tape" in html) == (name in ("speakers", "ready"))
     part = as_alice.get(f"/transcripts/{record.pk}/state/").content.decode()
@@ -370,8 +371,8 @@ def test_every_feature_can_be_asked_for_and_kept() -> None:
 
 
 SAID_IN_PANELS = {
-    "auto_chapters": "chapter", "summarization": "summary", "auto_highlights": "highlight", "entity_detection": "entity",
-    "sentiment_analysis": "sentiment", "iab_categories": "topic", "content_safety": "safety",
+    "auto_chapters": "chapter", "summarization": "summary", "auto_highlights": "highlight", "iab_categories": "topic",
+    "entity_detection": "entity", "sentiment_analysis": "sentiment", "content_safety": "safety",
 }  # fmt: skip
 
 

@@ -16,7 +16,7 @@ def duration_ms() -> int:
     if lies is None:
         return 0
     with wave.open(str(lies)) as sound:
-        return sound.getnframes() * 1000 // sound.getframerate()
+        return int(sound.getnframes() * 1000 // sound.getframerate())
 
 
 def path() -> Path | None:

@@ -151,7 +151,10 @@ def test_a_file_that_stopped_coming_says_how_it_goes_on(as_alice: Client, alice:
     assert f'data-url="/uploads/{upload.pk}/"' in html
     assert 'data-fingerprint="a.wav|1000|5"' in html
     Upload.objects.update(offset=0)
-    assert words(page(as_alice)) == ["Not begun"]
+    html = page(as_alice)
+    assert words(html) == ["Not begun"]
+    assert "Drop the same file again: nothing of it is here yet." in html
+    assert "<progress" not in html.split("<template")[0]
 
 
 def test_what_is_done_is_cleared_at_once_and_nothing_else(as_alice: Client, alice: User) -> None:
@@ -504,6 +507,9 @@ def test_transcripts_of_one_name_are_told_apart(as_alice: Client, alice: User) -
 def test_a_silent_or_odd_file_name_is_shown_as_text(as_alice: Client, alice: User) -> None:
     an_upload(alice, name="<img src=x onerror=alert(1)>.wav")
     assert "&lt;img src=x onerror=alert(1)&gt;.wav" in page(as_alice)
+    record = a_record(alice, an_upload(alice), "failed", Job.Kind.PREPARE, status="failed")
+    Record.objects.update(title="   ")
+    assert f'href="/transcripts/{record.pk}/" dir="auto">a.wav</a>' in page(as_alice), "a link has a name"
 
 
 def test_whole_files_are_made_of_real_sound(tmp_path: Path) -> None:

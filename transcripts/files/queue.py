@@ -24,6 +24,7 @@ MOST = 200
 SOON = timedelta(seconds=10)
 """What has waited for longer is behind others, and will hardly stand otherwise two seconds later."""
 AGAIN = "Drop the same file again, and it continues where it stopped."
+ONCE_MORE = "Drop the same file again: nothing of it is here yet."
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,10 +128,12 @@ def row_of(upload: Upload, now: datetime, gateway: Gateway) -> Row:
         return _already_here(upload, gateway)
     if upload.record is not None:
         return _taken(upload, upload.record, now, gateway)
-    percent = upload.offset * 100 // max(upload.size, 1)
-    facts = [wording.megabytes(upload.size), AGAIN]
-    state = State(f"{percent} % uploaded" if upload.offset else "Not begun", "bad")
-    return Row(upload, upload.name, facts, state, percent=percent, is_waiting=True)
+    size = wording.megabytes(upload.size)
+    if not upload.offset:
+        return Row(upload, upload.name, [size, ONCE_MORE], State("Not begun", "bad"), is_waiting=True)
+    percent = upload.offset * 100 // upload.size
+    state = State(f"{percent} % uploaded", "bad")
+    return Row(upload, upload.name, [size, AGAIN], state, percent=percent, is_waiting=True)
 
 
 def _refused(name: str) -> str:
@@ -177,7 +180,7 @@ def _taken(upload: Upload, record: Record, now: datetime, gateway: Gateway) -> R
     look = "ok" if ready and state.words.startswith("Ready") and not state.reason else state.look
     return Row(
         upload,
-        record.title or upload.name,
+        record.title.strip() or upload.name,
         facts,
         replace(state, look=look, left=""),
         opens=record,

@@ -220,6 +220,7 @@ def test_the_price_of_the_sample_is_said_and_follows_who_listens(as_alice: Clien
     assert price(page(as_alice)) == ""
     settings.GATEWAY_URL, settings.GATEWAY_KEY = "https://speech.example.org", "k"
     assert price(page(as_alice)) == ", about $0.04"
+    assert ">Transcribe it, about $0.04</button>" in as_alice.get("/transcripts/").content.decode()
     chosen = as_alice.post("/upload/options/", {"provider": "assemblyai"}, headers={"HX-Request": "true"})
     assert price(chosen.content.decode()) == ", less than $0.01"
 

@@ -6,6 +6,9 @@ import importlib.util
 import wave
 from pathlib import Path
 
+from memweb.accounts.models import User
+from transcripts.files import asked
+
 NAME = "A Tale of Two Cities.wav"
 _FILE = "two_cities.wav"
 
@@ -17,6 +20,11 @@ def duration_ms() -> int:
         return 0
     with wave.open(str(lies)) as sound:
         return int(sound.getnframes() * 1000 // sound.getframerate())
+
+
+def price(user: User) -> str:
+    """What it costs this person to have it transcribed, in words; empty where that costs nothing."""
+    return asked.price(asked.options_of(user), asked.gateway_of(user), duration_ms())
 
 
 def path() -> Path | None:

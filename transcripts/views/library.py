@@ -82,6 +82,7 @@ def library(request: HttpRequest) -> HttpResponse:
         archived = Record.objects.visible_to(user).archived().count()
         context |= {"archived": archived, "gateway": asked.gateway_of(user)}
         context["sample"] = sample.path() is not None
+        context["sample_price"] = sample.price(user)
     if request.headers.get("HX-Target") == "shelf":
         return render(request, "transcripts/_shelf.html", context)
     return render(request, "transcripts/library.html", context | _undo(request) | {"formats": exports.NAMES})

@@ -13,7 +13,6 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from memweb.accounts import services as accounts
-from memweb.accounts.models import User
 from memweb.media import kinds
 from transcripts import jobs, uploads
 from transcripts.errors import Refused, UploadError
@@ -38,15 +37,11 @@ def upload(request: HttpRequest) -> HttpResponse:
         "rows": rows,
         "sum": queue.sum_of(person(request), timezone.now()),
         "sample": recorded.path() is not None,
-        "sample_price": _sample_price(person(request)),
+        "sample_price": recorded.price(person(request)),
         **asked.context(person(request)),
         **_limits(),
     }
     return render(request, "transcripts/upload.html", context)
-
-
-def _sample_price(user: User) -> str:
-    return asked.price(asked.options_of(user), asked.gateway_of(user), recorded.duration_ms())
 
 
 def _limits() -> dict[str, object]:
@@ -98,7 +93,7 @@ def options(request: HttpRequest) -> HttpResponse:
     accounts.save_preferences(user=person(request), file_options=chosen.kept())
     if not request.headers.get("HX-Request"):
         return redirect("upload")
-    context = {**asked.context(person(request)), "is_open": True, "sample_price": _sample_price(person(request))}
+    context = {**asked.context(person(request)), "is_open": True, "sample_price": recorded.price(person(request))}
     return render(request, "transcripts/_options_and_price.html", context)
 
 

@@ -5,6 +5,7 @@ import { Speed, fingerprint, percent } from './progress.js';
 const PIECE = 4 * 1024 * 1024;
 const SOON_MS = 500;
 const LATE_MS = 10_000;
+const LONGEST_MS = 30_000;
 const SIGNED_OUT = 'You are signed out. Once you are signed in, drop the file again: it continues where it stopped.';
 
 /** Loaded when it is first needed: most pages never are. */
@@ -103,7 +104,8 @@ export class Transfer extends EventTarget {
       'Upload-Metadata': Object.entries(metadata).map(([name, value]) => `${name} ${base64(value)}`).join(),
       'X-CSRFToken': token,
     };
-    const answer = await fetch(endpoint, { method: 'POST', headers }).catch(() => null);
+    const signal = AbortSignal.timeout(LONGEST_MS); // the others wait for this
+    const answer = await fetch(endpoint, { method: 'POST', headers, signal }).catch(() => null);
     return answer?.status === 201 ? new URL(answer.headers.get('Location') ?? '', answer.url).href : null;
   }
 

@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from memweb.speech import envelope
 from memweb.speech.dialects import PROVIDERS
-from memweb.speech.dialects.identity import provider_of
+from memweb.speech.dialects.identity import identity, provider_of
 from memweb.speech.envelope import StreamMessage, StreamStatus
 from memweb.speech.stream import StreamFold, Told, interim
 from memweb.speech.text import clean, line
@@ -83,8 +83,7 @@ def begin(
     )
     record.save(update_fields=["current_version"])
     Job.objects.create(
-        record=record, kind=Job.Kind.STREAM, status=Job.Status.AWAITING, due_at=now + NEVER, begun_at=now,
-        gateway=record.gateway, task_id=task_id, options=options or {},
+        record=record, kind=Job.Kind.STREAM, status=Job.Status.AWAITING, due_at=now + NEVER, gateway=record.gateway, task_id=task_id, options=options or {},
     )  # fmt: skip
     search.index_title(record_id=record.pk)
     applying.claim(owner_id=owner_id, task_id=task_id)
@@ -98,6 +97,7 @@ def apply(job: Job, told: Sequence[tuple[Callback, StreamMessage | envelope.Task
     if messages:
         known = _gone_on(job, messages) or _from_start(job, messages)
         fold, whole = known.fold, known.count == 0
+        _note_begun(job, messages)
         changed = {segment.key for segment in fold.transcript.segments} if whole else fold.changed
         folding.write(version=version, segments={key: fold.segment(key) for key in changed}, whole=whole)
         _note(job, version, fold)
@@ -176,6 +176,15 @@ def _remember(job_id: int, known: _Known) -> None:
     _folds[job_id] = known
     while len(_folds) > _REMEMBERED:
         _folds.popitem(last=False)
+
+
+def _note_begun(job: Job, messages: Sequence[Told]) -> None:
+    """When sound was first heard of: the beginning of a session comes before its source is connected to."""
+    if job.begun_at is None:
+        name = provider(job, messages)
+        if any(identity(name, one.message).kind != "other" for one in messages):
+            job.begun_at = timezone.now()
+            job.save(update_fields=["begun_at"])
 
 
 def _note(job: Job, version: Version, fold: StreamFold) -> None:

@@ -84,8 +84,8 @@ def test_the_worker_stops_a_stream_whose_minutes_are_over(running: RunningServer
         running.ask(
             "from transcripts.models import Job\n"
             f"job = Job.objects.get(record_id={record!r})\n"
-            "assert job.options['until'] > job.begun_at.isoformat()\n"
-            "job.options['until'] = job.begun_at.isoformat()\n"
+            "assert job.options['until'] > job.created_at.isoformat()\n"
+            "job.options['until'] = job.created_at.isoformat()\n"
             "job.save()"
         )
         asked = "from memweb.gateway.models import StreamTask\nprint(StreamTask.objects.latest('pk').stop_asked_at)"

@@ -145,7 +145,10 @@ def test_the_page_says_when_a_stream_stops_and_that_it_was_asked_to(
     assert 'aria-label="Stop camera.example/1"' in page
     assert 'aria-label="open in the library: camera.example/1"' in page
     streaming.stop(record=record)
-    assert "asked to stop, the last words follow" in client.get("/streams/air/").content.decode()
+    page = client.get("/streams/air/").content.decode()
+    assert "Stopping, the last words follow" in page
+    assert "Live" not in page
+    assert f"/streams/{record.pk}/stop/" not in page
 
 
 def test_a_stream_is_stopped_on_its_own_page_too_and_once(hosted: StandIn, alice: User, client: Client) -> None:
@@ -157,7 +160,7 @@ def test_a_stream_is_stopped_on_its_own_page_too_and_once(hosted: StandIn, alice
     page = f"/transcripts/{record.pk}/"
     way = f'action="/streams/{record.pk}/stop/"'
     assert way in client.get(page).content.decode()
-    Record.objects.update(last_heard_at=timezone.now())
+    Job.objects.update(begun_at=timezone.now())
     shown = client.get(f"{page}state/").content.decode()
     assert f"Live, stops {wording.moment(until)}<" in shown
     assert way in shown

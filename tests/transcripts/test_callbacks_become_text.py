@@ -30,6 +30,7 @@ from transcripts.callbacks import applying, letters
 from transcripts.callbacks.inbox import Callback
 from transcripts.editor import editing
 from transcripts.models import Job, Record, Segment, Version
+from transcripts.shown import wording
 
 pytestmark = pytest.mark.django_db(transaction=True)
 State = Callback.State
@@ -100,10 +101,38 @@ def test_where_sound_is_missing_is_marked_in_the_text_and_on_the_air(alice: User
         ]
         assert shown == sorted(shown)
     assert [(mark.at_ms, mark.note, mark.is_gap) for mark in record.marks.all()] == [(180, envelope.gap(13), True)]
-    Record.objects.filter(pk=record.pk).update(last_heard_at=timezone.now() - timedelta(seconds=40))
-    on_air = client.get("/streams/air/").content.decode()
-    assert "nothing heard for" in on_air
-    making.assert_focus_stays(on_air)
+    making.assert_focus_stays(client.get("/streams/air/").content.decode())
+
+
+def standing(client: Client, record: Record) -> list[str]:
+    """How a stream stands in words and look, on its record's page and on the page of streams."""
+    pages = [client.get(page).content.decode() for page in (f"/transcripts/{record.pk}/state/", "/streams/air/")]
+    found = [re.search(r'class="st ([a-z]*)">(.*?)</(?:p|form|div)>', page, re.DOTALL) for page in pages]
+    return [f"{at[1]}: {' '.join(re.sub('<[^>]+>', ' ', at[2]).split())}" if at else "" for at in found]
+
+
+def test_a_stream_is_live_from_its_first_sound_and_not_from_its_beginning(alice: User, client: Client) -> None:
+    record = stream(alice, "t1", "elevenlabs")
+    client.force_login(alice)
+    assert standing(client, record) == [": Connecting", ": Connecting Stop"]
+    begins = json.dumps({"message_type": "session_started", "session_id": "x"})
+    store(alice, envelope.stream_callback("t1", 0, transcript=begins))
+    applying.apply_waiting()
+    assert standing(client, record) == [": Connecting", ": Connecting Stop"]
+    store(alice, saying("t1", "First"))
+    applying.apply_waiting()
+    assert standing(client, record) == ["live: Live", "live: Live 0:00 Stop"]
+
+
+def test_both_pages_say_the_same_of_a_stream_that_brings_nothing(alice: User, client: Client) -> None:
+    record = stream(alice, "t1")
+    store(alice, turn("t1", 0, "Good evening."))
+    applying.apply_waiting()
+    client.force_login(alice)
+    Record.objects.filter(pk=record.pk).update(last_heard_at=timezone.now() - timedelta(seconds=19))
+    assert standing(client, record) == ["bad: Nothing heard for 0:19", "bad: Nothing heard for 0:19 Stop"]
+    for page in (f"/transcripts/{record.pk}/", "/streams/air/", "/transcripts/"):
+        assert wording.AWAY in client.get(page).content.decode()
 
 
 def test_each_stream_on_the_air_costs_what_only_it_can_tell(alice: User, client: Client) -> None:

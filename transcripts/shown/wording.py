@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from django.conf.locale import LANG_INFO
@@ -16,6 +16,9 @@ from transcripts.services import ATTENDED, UNHEARD
 from transcripts.streams import ASKED, UNTIL
 
 WORKING = (Job.Status.QUEUED, Job.Status.RUNNING, Job.Status.AWAITING)
+SILENT = timedelta(seconds=15)
+"""So long a stream may bring nothing before that is worth a word: its source may be away, or nobody speaks."""
+AWAY = "If its source is away, it is tried again by itself."
 LEFT_OPEN = "This dictation was not finished. What was said is safe: continue it, or finish it."
 
 
@@ -50,9 +53,9 @@ def state_of(record: Record, jobs: Iterable[Job], *, edited: bool, now: datetime
     """The state of a record with these jobs, oldest first."""
     latest = {job.kind: job for job in jobs}
     if record.status == Record.Status.LIVE:
-        attended = record.last_heard_at is not None and now - record.last_heard_at < ATTENDED
         if record.source == Record.Source.STREAM:
-            return _on_air(latest.get(Job.Kind.STREAM), heard=attended)
+            return _on_air(latest.get(Job.Kind.STREAM), now - (record.last_heard_at or record.started_at))
+        attended = record.last_heard_at is not None and now - record.last_heard_at < ATTENDED
         if attended:
             return State("Live", "live", can_continue=record.source == Record.Source.DICTATION, changes=True)
         return State("Not finished", "bad", reason=LEFT_OPEN, can_continue=True)
@@ -85,15 +88,18 @@ def retried_of(record: Record) -> int | None:
     return state_of(record, record.jobs.order_by("id"), edited=False, now=timezone.now()).retries
 
 
-def _on_air(job: Job | None, *, heard: bool) -> State:
-    """A stream: until when, and whether it may still be stopped."""
-    live = State("Live" if heard else "Live, nothing heard just now", "live", changes=True)
-    if job is None:
-        return live
-    if ASKED in job.options:
-        return replace(live, words="Stopping, the last words follow")
-    until = stops_at(job)
-    return replace(live, words=f"Live, stops {until}" if heard and until else live.words, can_stop=True)
+def _on_air(job: Job | None, silence: timedelta) -> State:
+    """A stream: whether it is heard, until when, and whether it may still be stopped."""
+    if job is not None and ASKED in job.options:
+        return State("Stopping, the last words follow", "", changes=True)
+    can_stop = job is not None
+    if silence > SILENT:
+        words = f"Nothing heard for {clock(int(silence.total_seconds() * 1000))}"
+        return State(words, "bad", reason=AWAY, can_stop=can_stop, changes=True)
+    if job is not None and job.begun_at is None:
+        return State("Connecting", "", can_stop=True, changes=True)
+    until = stops_at(job) if job else ""
+    return State(f"Live, stops {until}" if until else "Live", "live", can_stop=can_stop, changes=True)
 
 
 def stops_at(job: Job) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from datetime import timedelta
 from urllib.parse import urlsplit
 
 from django import forms
@@ -25,12 +24,11 @@ from transcripts.errors import LibraryError
 from transcripts.files import asked
 from transcripts.models import Job, Record
 from transcripts.shown import wording
-from transcripts.streams import ASKED, being_said_to
+from transcripts.streams import being_said_to
 from transcripts.views.lookup import person, record_of
 
 SCHEMES = ("rtmp", "rtmps", "rtsp", "rtsps", "http", "https")
 LAST_WORDS = 3
-SILENT = timedelta(seconds=15)
 
 
 class StreamForm(forms.Form):
@@ -122,17 +120,12 @@ def _shown(record: Record) -> dict[str, object]:
     return {
         "said": being_said_to(job) if job else "",
         "record": record, "title": wording.title_of(record), "address": options.get("address", ""),
-        "clock": wording.clock(record.duration_ms), "words": words, "silent": _silent_for(record),
+        "clock": wording.clock(record.duration_ms), "words": words,
+        "state": wording.state_of(record, mine, edited=False, now=timezone.now()),
         "provider": dict(listeners(puller)).get(record.provider, record.provider),
-        "until": wording.stops_at(job) if job else "", "is_stopping": ASKED in options,
-        "cost": _cost(record), "url": reverse("record", args=[record.pk]),
+        "until": wording.stops_at(job) if job else "", "cost": _cost(record),
+        "url": reverse("record", args=[record.pk]),
     }  # fmt: skip
-
-
-def _silent_for(record: Record) -> str:
-    """How long the gateway has told nothing, once that is worth a word: the source may be away, or nobody speaks."""
-    silence = timezone.now() - (record.last_heard_at or record.started_at)
-    return wording.clock(int(silence.total_seconds() * 1000)) if silence > SILENT else ""
 
 
 def _cost(record: Record) -> str:

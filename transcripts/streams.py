@@ -18,11 +18,11 @@ from memweb.speech.dialects import PROVIDERS
 from memweb.speech.dialects.identity import identity, provider_of
 from memweb.speech.envelope import StreamMessage, StreamStatus
 from memweb.speech.stream import StreamFold, Told, interim
-from memweb.speech.text import clean, line
+from memweb.speech.text import clean, plain
 from transcripts import search, services
 from transcripts.callbacks.inbox import Callback
 from transcripts.hearing import folding
-from transcripts.models import Job, Record, Version
+from transcripts.models import Job, Record, Segment, Version
 
 FRESH = timedelta(seconds=10)
 """Words being said that nothing followed for so long are being said no more."""
@@ -35,14 +35,17 @@ UNTIL = "until"
 _REMEMBERED = 8
 
 ENDS = {
-    StreamStatus.FAILED: "The stream broke off. What was said until then is kept. Start it again to go on.",
+    StreamStatus.FAILED: "The stream broke off.",
     StreamStatus.STOPPED: "",
     StreamStatus.CAPACITY: "The gateway had no place left for this stream. Start it again later.",
     StreamStatus.BALANCE: "The gateway's account has no balance left. Add to it, then start the stream again.",
 }
-UNTOLD_END = "The gateway was asked to stop this stream and has told nothing since. What was said is kept."
-QUIET_END = "The gateway has told nothing of this stream for {hours} hours, so it was stopped. What was said is kept."
-UNKNOWN_END = "The stream ended, and the gateway did not say why. What was said is kept."
+NOT_BEGUN = "The stream did not start."
+UNTOLD_END = "The gateway was asked to stop this stream and has told nothing since."
+QUIET_END = "The gateway has told nothing of this stream for {hours} hours, so it was stopped."
+UNKNOWN_END = "The stream ended, and the gateway did not say why."
+EXPLAINED_END = "The stream ended."
+KEPT = "What was said is kept."
 
 
 @dataclass(slots=True)
@@ -74,7 +77,7 @@ def begin(
 
     now = timezone.now()
     record = Record.objects.create(
-        id=uuid.uuid4(), owner_id=owner_id, title=line(title)[:300], source=Record.Source.STREAM,
+        id=uuid.uuid4(), owner_id=owner_id, title=plain(title)[:300], source=Record.Source.STREAM,
         provider=clean(provider)[:32], language=clean(language)[:16], gateway=clean(gateway)[:200],
         started_at=now, last_heard_at=now,
     )  # fmt: skip
@@ -199,12 +202,19 @@ def _note(job: Job, version: Version, fold: StreamFold) -> None:
 
 def _close(job: Job, read: StreamMessage | envelope.TaskFailed) -> None:
     """The stream is over: the record says how, and can be read. What comes later still finds its place."""
-    status = read.status
-    known = status in set(StreamStatus)
-    sentence = ENDS[StreamStatus(status)] if known else UNKNOWN_END
-    if sentence and read.message:
-        sentence = f"{sentence} It says: {read.message}"
-    _end(job, Job.Status.DONE if status == StreamStatus.STOPPED else Job.Status.FAILED, sentence)
+    _end(job, Job.Status.DONE if read.status == StreamStatus.STOPPED else Job.Status.FAILED, _why(job, read))
+
+
+def _why(job: Job, read: StreamMessage | envelope.TaskFailed) -> str:
+    """How it ended, in the gateway's words too where ours do not say the same."""
+    if read.status in (StreamStatus.STOPPED, StreamStatus.CAPACITY, StreamStatus.BALANCE):
+        return ENDS[StreamStatus(read.status)]
+    if read.status == StreamStatus.FAILED:
+        sentence = ENDS[StreamStatus.FAILED] if job.begun_at else NOT_BEGUN
+    else:
+        sentence = EXPLAINED_END if read.message else UNKNOWN_END
+    said = read.message.rstrip(".")
+    return f"{sentence} The gateway says: {said}." if said else sentence
 
 
 @transaction.atomic
@@ -219,6 +229,8 @@ def end(*, job: Job, sentence: str, well: bool = False) -> None:
 def _end(job: Job, status: Job.Status, sentence: str) -> None:
     """An end that was told before is told anew: the first may have been our own guess."""
     now, former = timezone.now(), job.reason
+    if sentence and Segment.objects.filter(version__record_id=job.record_id).shown().exists():
+        sentence = f"{sentence} {KEPT}"
     job.status, job.reason, job.ended_at = status, sentence[:500], now
     job.save(update_fields=["status", "reason", "ended_at"])
     record = Record.objects.filter(pk=job.record_id)

@@ -134,6 +134,10 @@ def test_the_text_of_a_live_record_grows_on_its_page_until_it_is_finished(alice:
         assert "every 3s" not in client.get(reverse("record-segments", args=[record.pk])).content.decode()
 
 
+def test_a_record_in_which_nobody_spoke_says_so(alice: User, client: Client) -> None:
+    assert "Nothing was heard." in shown(client, making.dictation(alice))
+
+
 def test_what_was_not_finished_can_be_finished_or_continued_from_both_pages(alice: User, client: Client) -> None:
     record = making.dictation(alice, "hello", finished=False)
     Record.objects.filter(pk=record.pk).update(last_heard_at=record.started_at - timedelta(minutes=5))

@@ -227,6 +227,7 @@ def test_a_record_that_never_got_its_text_may_get_it_elsewhere(
         source="file", status="failed", status_reason="No.", current_version=None
     )
     record.versions.all().delete()
+    assert "Nothing was heard" not in page(as_alice, record), "nobody has listened yet"
     ask(as_alice, record)
     assert "Queued" in page(as_alice, record)
     work()

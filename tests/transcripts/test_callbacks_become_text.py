@@ -380,10 +380,12 @@ def test_what_another_process_has_applied_meanwhile_counts_here_too(alice: User)
     ("status", "message", "job", "words"),
     [
         (14, "Stream stopped by user", "done", ""),
-        (-1, None, "failed", "broke off"),
+        (-1, None, "failed", "The stream broke off. What was said is kept."),
+        (-1, "The source went away.", "failed", "off. The gateway says: The source went away. What was said is kept."),
         (16, None, "failed", "no place left"),
-        (402, "No balance", "failed", "balance left. Add to it, then start the stream again. It says: No balance"),
+        (402, "No balance", "failed", "start the stream again. What was said is kept."),
         (77, None, "failed", "did not say why"),
+        (77, "Overhauled", "failed", "The stream ended. The gateway says: Overhauled. What was said is kept."),
     ],
 )
 def test_an_end_closes_the_record_in_words(alice: User, status: int, message: str | None, job: str, words: str) -> None:
@@ -423,7 +425,25 @@ def test_a_task_that_failed_altogether_closes_the_record(alice: User) -> None:
     store(alice, envelope.failed_callback("t1", 402, "Insufficient balance"))
     applying.apply_waiting()
     record.refresh_from_db()
-    assert "Insufficient balance" in record.status_reason
+    assert record.status_reason == streams.ENDS[StreamStatus.BALANCE]
+
+
+def test_a_stream_that_never_began_has_failed_and_claims_no_words(alice: User, client: Client) -> None:
+    record = stream(alice, "t1")
+    store(alice, envelope.stream_callback("t1", -1, "The source is not there."))
+    applying.apply_waiting()
+    client.force_login(alice)
+    page = client.get(f"/transcripts/{record.pk}/").content.decode()
+    assert "Did not start" in page
+    assert "The stream did not start. The gateway says: The source is not there.<" in page
+    assert streams.KEPT not in page
+    assert "Nothing was heard" not in page, "the reason stands above"
+    assert "Did not start" in client.get("/transcripts/").content.decode()
+
+
+def test_a_title_cannot_turn_the_words_beside_it_around(alice: User) -> None:
+    record = streams.begin(owner_id=alice.pk, title="Radio \u202egpj", provider="assemblyai", task_id="t1")
+    assert record.title == "Radio \ufffdgpj"
 
 
 @pytest.mark.parametrize(

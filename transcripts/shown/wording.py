@@ -75,6 +75,9 @@ def state_of(record: Record, jobs: Iterable[Job], *, edited: bool, now: datetime
         return _speakers(speakers, edited=edited)
     if again and again.status == Job.Status.FAILED:
         return State(_settled(edited), reason=f"Not transcribed again: {again.reason}", retries=again.pk)
+    stream = latest.get(Job.Kind.STREAM)
+    if stream and stream.status == Job.Status.FAILED and stream.begun_at is None:
+        return State("Did not start", "bad", reason=record.status_reason)
     state = _ready(latest.get(Job.Kind.SECOND_PASS), edited=edited)
     if not record.status_reason:
         return state

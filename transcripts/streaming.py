@@ -44,11 +44,15 @@ def start(*, user: User, address: str, provider: str, language: str = "", title:
         with Client(gateway) as client:
             task_id = client.start_stream(address, provider, parameters)
             try:
+                shown = _shown(address)
                 until = (timezone.now() + timedelta(minutes=minutes)).isoformat() if minutes else ""
                 return streams.begin(
                     owner_id=user.pk, title=title or _name_of(address), provider=provider, language=language,
                     gateway=gateway.address, task_id=task_id,
-                    options={"address": _shown(address), streams.UNTIL: until, "provider": provider},
+                    options={
+                        streams.ADDRESS: shown, streams.LACKS: shown != address, streams.UNTIL: until,
+                        "provider": provider,
+                    },
                 )  # fmt: skip
             except Exception:  # without a record nobody could stop it, and it costs
                 with suppress(upstream.UpstreamError):

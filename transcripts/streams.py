@@ -7,6 +7,7 @@ from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from django.db import transaction
 from django.db.models import F
@@ -28,8 +29,12 @@ FRESH = timedelta(seconds=10)
 """Words being said that nothing followed for so long are being said no more."""
 NEVER = timedelta(days=3650)
 """A stream may go on for ever: `streaming.look_after` says when silence is an end, and no callback is overdue."""
+ADDRESS = "address"
+"""Among a job's options: where the stream comes from, without a password or a key."""
+LACKS = "address_lacks"
+"""Whether there was one, or anything else that is not kept."""
 ASKED = "stop_asked"
-"""Among a job's options: when its gateway was asked to stop."""
+"""When its gateway was asked to stop."""
 UNTIL = "until"
 """And when it is to be."""
 _REMEMBERED = 8
@@ -70,7 +75,7 @@ def begin(
     language: str = "",
     gateway: str = "",
     task_id: str,
-    options: dict[str, str] | None = None,
+    options: dict[str, Any] | None = None,
 ) -> Record:
     """The record of a stream that a gateway has begun to pull under this task id ("" is the gateway built in)."""
     from transcripts.callbacks import applying
@@ -86,7 +91,8 @@ def begin(
     )
     record.save(update_fields=["current_version"])
     Job.objects.create(
-        record=record, kind=Job.Kind.STREAM, status=Job.Status.AWAITING, due_at=now + NEVER, gateway=record.gateway, task_id=task_id, options=options or {},
+        record=record, kind=Job.Kind.STREAM, status=Job.Status.AWAITING, due_at=now + NEVER,
+        gateway=record.gateway, task_id=task_id, options=options or {},
     )  # fmt: skip
     search.index_title(record_id=record.pk)
     applying.claim(owner_id=owner_id, task_id=task_id)

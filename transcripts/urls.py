@@ -47,6 +47,7 @@ urlpatterns = [
     path("streams/", streams.streams, name="streams"),
     path("streams/air/", streams.air, name="streams-air"),
     path("streams/<uuid:record_id>/stop/", streams.stop, name="stream-stop"),
+    path("streams/<uuid:record_id>/again/", streams.again, name="stream-again"),
     path("transcripts/", library.library, name="library"),
     path("transcripts/choices/<str:name>/", library.choices, name="library-choices"),
     path("transcripts/selection/", selection.selection, name="selection"),

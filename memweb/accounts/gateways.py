@@ -7,6 +7,8 @@ from memweb.accounts.choices import PROVIDERS
 from memweb.accounts.models import User
 from memweb.upstream.address import Gateway, gateway_for
 
+HERE = "This machine"
+
 
 def gateway_in_use(user: User) -> Gateway:
     """The gateway that gets this person's sound: their own, else the one memweb is set up with."""
@@ -19,5 +21,14 @@ def gateway_chosen(user: User, own: services.ChosenGateway) -> Gateway:
 
 
 def listeners(gateway: Gateway) -> list[tuple[str, str]]:
-    """The providers as this gateway has them: where an engine on this machine listens, only the way of speaking."""
-    return [(name, label if gateway.host_of(name) else f"This machine, the {label} way") for name, label in PROVIDERS]
+    """The providers as this gateway has them, to choose from. Two of this machine differ in the way of speaking."""
+    here = sum(not gateway.host_of(name) for name, _ in PROVIDERS)
+    if here < 2:
+        return [(name, listener(gateway, name)) for name, _ in PROVIDERS]
+    return [(name, label if gateway.host_of(name) else f"{HERE}, the {label} way") for name, label in PROVIDERS]
+
+
+def listener(gateway: Gateway, provider: str) -> str:
+    """Who listens under a provider's name: the provider, or an engine on this machine. An unknown name stays."""
+    names = dict(PROVIDERS)
+    return names.get(provider, provider) if provider not in names or gateway.host_of(provider) else HERE

@@ -195,6 +195,7 @@ HTTP: dict[str, Door] = {
     "transcripts/<uuid:record_id>/segments/": page(RECORD + "segments/", 200, 404),
     "streams/": page("/streams/"),
     "streams/air/": page("/streams/air/"),
+    "streams/<uuid:record_id>/again/": page("/streams/{record}/again/", 200, 404),
     "streams/<uuid:record_id>/stop/": deed("/streams/{record}/stop/", 302, 404),
     "transcripts/import/": deed("/transcripts/import/"),
     "transcripts/<uuid:record_id>/versions/": deed(RECORD + "versions/", 302, 404),

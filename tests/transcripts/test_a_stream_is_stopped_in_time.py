@@ -15,6 +15,7 @@ from django.utils.dateparse import parse_datetime
 
 from memweb.accounts.models import User
 from tests.gateway_stand_in import Fault, StandIn
+from tests.transcripts import making
 from transcripts import streaming, streams
 from transcripts.errors import Refused
 from transcripts.models import Job, Record
@@ -76,6 +77,60 @@ def test_a_stream_of_another_gateway_is_not_taken_for_ended(hosted: StandIn, ali
 
 def test_what_is_kept_of_its_address_has_no_password(hosted: StandIn, alice: User) -> None:
     assert begun(alice, minutes=5).jobs.get().options["address"] == "rtsp://camera.example/1"
+
+
+def test_a_stream_that_has_ended_is_listed_and_can_be_started_again_as_it_was(
+    hosted: StandIn, alice: User, bob: User, client: Client
+) -> None:
+    record = streaming.start(
+        user=alice, address=ADDRESS, provider="elevenlabs", language="pt", title="Harbour", minutes=30
+    )
+    again = f"/streams/{record.pk}/again/"
+    client.force_login(alice)
+    assert again not in client.get("/streams/air/").content.decode()
+    streams.end(job=record.jobs.get(), sentence=streams.QUIET_END.format(hours=12))
+    page = client.get("/streams/air/").content.decode()
+    for told in ("Ended</h2>", ">Harbour</a>", "rtsp://camera.example/1", "Did not start", "for 12 hours", again):
+        assert told in page
+    making.assert_focus_stays(page)
+    for path in (f"/transcripts/{record.pk}/", "/transcripts/"):
+        assert f'href="{again}"' in client.get(path).content.decode()
+    form = client.get(again).content.decode()
+    for field in (
+        'value="rtsp://camera.example/1"', 'value="Harbour"', '<option value="pt" selected>',
+        '<option value="elevenlabs" selected>', 'name="minutes" inputmode="numeric" value="30"',
+        "the password or key in it was not kept",
+    ):  # fmt: skip
+        assert field in form
+    assert "secret" not in form
+    client.force_login(bob)
+    assert client.get(again).status_code == 404
+    assert "Harbour" not in client.get("/streams/air/").content.decode()
+
+
+def test_streams_that_have_ended_are_the_last_few(alice: User, client: Client) -> None:
+    for number in range(12):
+        record = streams.begin(owner_id=alice.pk, title=f"S{number}.", provider="assemblyai", task_id=str(number))
+        streams.end(job=record.jobs.get(), sentence="", well=True)
+    client.force_login(alice)
+    page = client.get("/streams/air/").content.decode()
+    assert [number for number in range(11, -1, -1) if f">S{number}.</a>" in page] == list(range(11, 1, -1))
+    assert page.index(">S11.") < page.index(">S2.")
+    assert page.count(">Stopped</span>") == 10
+
+
+def test_a_record_says_where_its_stream_came_from_who_listened_and_what_it_cost(
+    hosted: StandIn, alice: User, client: Client
+) -> None:
+    record = begun(alice)
+    Record.objects.update(duration_ms=3_600_000)
+    client.force_login(alice)
+    for cost in ("about $0.15 so far, $0.15 an hour", "about $0.15, $0.15 an hour"):
+        page = client.get(f"/transcripts/{record.pk}/").content.decode()
+        for name, value in (("Address", "rtsp://camera.example/1"), ("Who listens", "AssemblyAI"), ("Cost", cost)):
+            assert f'<li><span>{name}</span><span class="n">{value}</span></li>' in page
+        assert "secret" not in page
+        streams.end(job=record.jobs.get(), sentence="", well=True)
 
 
 def test_a_stream_that_was_asked_to_stop_is_not_asked_again_and_ends_though_nobody_says_so(

@@ -37,6 +37,8 @@ class State:
     can_cancel: bool = False
     can_stop: bool = False
     """Whether it is a stream on the air, and its gateway was not asked yet to end it."""
+    can_start_again: bool = False
+    """Whether it is a stream that ended though nobody stopped it."""
     can_hear_again: bool = False
     """Whether the text lacks words that the recording has."""
     left: str = ""
@@ -76,14 +78,15 @@ def state_of(record: Record, jobs: Iterable[Job], *, edited: bool, now: datetime
     if again and again.status == Job.Status.FAILED:
         return State(_settled(edited), reason=f"Not transcribed again: {again.reason}", retries=again.pk)
     stream = latest.get(Job.Kind.STREAM)
-    if stream and stream.status == Job.Status.FAILED and stream.begun_at is None:
-        return State("Did not start", "bad", reason=record.status_reason)
+    broke_off = stream is not None and stream.status == Job.Status.FAILED
+    if stream and broke_off and stream.begun_at is None:
+        return State("Did not start", "bad", reason=record.status_reason, can_start_again=True)
     state = _ready(latest.get(Job.Kind.SECOND_PASS), edited=edited)
     if not record.status_reason:
         return state
     can_hear_again = not state.changes and record.status_reason.startswith(UNHEARD)
     reason = " ".join(filter(None, [record.status_reason, state.reason]))
-    return replace(state, reason=reason, can_hear_again=can_hear_again)
+    return replace(state, reason=reason, can_hear_again=can_hear_again, can_start_again=broke_off)
 
 
 def retried_of(record: Record) -> int | None:
@@ -103,6 +106,13 @@ def _on_air(job: Job | None, silence: timedelta) -> State:
         return State("Connecting", "", can_stop=True, changes=True)
     until = stops_at(job) if job else ""
     return State(f"Live, stops {until}" if until else "Live", "live", can_stop=can_stop, changes=True)
+
+
+def end_of(job: Job | None) -> str:
+    """How a stream ended, in a word or two; its record's reason says more."""
+    if job is None or job.status == Job.Status.FAILED:
+        return "Did not start" if job and job.begun_at is None else "Ended"
+    return "Stopped"
 
 
 def stops_at(job: Job) -> str:

@@ -19,9 +19,9 @@ from transcripts import jobs, queries, search, services
 from transcripts.editor import editing
 from transcripts.errors import StillLive
 from transcripts.hearing import results
-from transcripts.models import Record, Recording, Version
+from transcripts.models import Job, Record, Recording, Version
 from transcripts.queries import Talk
-from transcripts.shown import wording
+from transcripts.shown import aired, wording
 from transcripts.shown.cards import card
 from transcripts.shown.paragraphs import voices_of
 from transcripts.views import marks
@@ -41,7 +41,9 @@ def record(request: HttpRequest, record_id: uuid.UUID) -> HttpResponse:
     version = version_of(request, found)
     spoken = queries.talk_time(version.pk) if version else []
     versions = list(found.versions.order_by("-number"))
-    context = _about(found, version, spoken) | _state(found, version, versions) | {"single_keys": single_keys(request)}
+    work = list(found.jobs.order_by("id"))
+    context = _about(found, version, spoken, work) | _state(found, version, versions, work)
+    context["single_keys"] = single_keys(request)
     context |= marks.section(found, version, cast(Recording | None, context["recording"])) | _sought(request, found)
     if version is not None:
         context |= first_turns(found, version, spoken)
@@ -49,7 +51,7 @@ def record(request: HttpRequest, record_id: uuid.UUID) -> HttpResponse:
     return render(request, "transcripts/record.html", context)
 
 
-def _about(found: Record, version: Version | None, spoken: list[Talk]) -> dict[str, object]:
+def _about(found: Record, version: Version | None, spoken: list[Talk], work: Sequence[Job]) -> dict[str, object]:
     return {
         "record": found,
         "title": wording.title_of(found),
@@ -57,7 +59,7 @@ def _about(found: Record, version: Version | None, spoken: list[Talk]) -> dict[s
         "is_shown": version is not None and version.pk == found.current_version_id,
         "speakers": _speakers(spoken),
         "names": queries.names_used_by(found.owner_id),
-        "facts": _facts(found, version),
+        "facts": _facts(found, version, work),
         "day": wording.day(found.started_at),
         "language": wording.language((version.language if version else "") or found.language),
         "formats": QUICK,
@@ -98,8 +100,14 @@ def _speakers(spoken: list[Talk]) -> list[dict[str, object]]:
     return found
 
 
-def _facts(found: Record, version: Version | None) -> list[tuple[str, str]]:
+def _facts(found: Record, version: Version | None, work: Sequence[Job]) -> list[tuple[str, str]]:
     facts = [("Source", found.get_source_display()), ("Begun", wording.moment(found.started_at))]
+    if found.source == Record.Source.STREAM:
+        stream = next((job for job in work if job.kind == Job.Kind.STREAM), None)
+        told = {
+            "Address": aired.address_of(stream), "Who listens": aired.listener_of(found), "Cost": aired.cost_of(found)
+        }  # fmt: skip
+        facts += [(name, value) for name, value in told.items() if value]
     if version is not None and version.model:
         facts.append(("Heard by", version.model))
     if found.gateway:
@@ -107,11 +115,14 @@ def _facts(found: Record, version: Version | None) -> list[tuple[str, str]]:
     return facts
 
 
-def _state(found: Any, version: Version | None, versions: Sequence[Version] | None = None) -> dict[str, object]:
-    """`found` as `record_for_page` finds it; `versions`: all there are, the newest first."""
+def _state(
+    found: Any, version: Version | None, versions: Sequence[Version] | None = None, work: Sequence[Job] | None = None
+) -> dict[str, object]:
+    """`found` as `record_for_page` finds it; `versions`: all there are, the newest first; `work`: its jobs."""
     known = list(found.versions.order_by("-number")[:1]) if versions is None else versions
     recording = getattr(found, "recording", None)
-    state = wording.state_of(found, found.jobs.order_by("id"), edited=found.is_edited, now=timezone.now())
+    known_work = found.jobs.order_by("id") if work is None else work
+    state = wording.state_of(found, known_work, edited=found.is_edited, now=timezone.now())
     return {
         "record": found,
         "title": wording.title_of(found),

@@ -12,23 +12,23 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.dateparse import parse_datetime
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from memweb.accounts.choices import DETECT, LANGUAGES, PROVIDERS
 from memweb.accounts.gateways import listeners
-from memweb.speech import meter
-from memweb.upstream.address import Gateway
 from transcripts import streaming
 from transcripts.callbacks import hooks
 from transcripts.errors import LibraryError
 from transcripts.files import asked
 from transcripts.models import Job, Record
-from transcripts.shown import wording
-from transcripts.streams import being_said_to
+from transcripts.shown import aired, wording
+from transcripts.streams import LACKS, UNTIL, being_said_to
 from transcripts.views.lookup import person, record_of
 
 SCHEMES = ("rtmp", "rtmps", "rtsp", "rtsps", "http", "https")
 LAST_WORDS = 3
+ENDED = 10
 
 
 class StreamForm(forms.Form):
@@ -76,7 +76,26 @@ def streams(request: HttpRequest) -> HttpResponse:
 @login_required
 def air(request: HttpRequest) -> HttpResponse:
     """The streams on the air, for the page that shows them."""
-    return render(request, "transcripts/_air.html", {"streams": _on_air(request)})
+    return render(request, "transcripts/_air.html", {"streams": _on_air(request), "ended": _ended(request)})
+
+
+@require_safe
+@login_required
+def again(request: HttpRequest, record_id: uuid.UUID) -> HttpResponse:
+    """The page of streams, its form filled as for the stream of this record."""
+    record = record_of(request, record_id)
+    job = record.jobs.filter(kind=Job.Kind.STREAM).last()
+    initial = {
+        "address": aired.address_of(job), "title": record.title, "provider": record.provider,
+        "language": record.language, "minutes": _minutes(job),
+    }  # fmt: skip
+    return _page(request, StreamForm(initial=initial), lacks=bool(job and job.options.get(LACKS)))
+
+
+def _minutes(job: Job | None) -> int | None:
+    """After how many it was to stop."""
+    until = parse_datetime(str(job.options.get(UNTIL) or "")) if job else None
+    return max(round((until - job.created_at).total_seconds() / 60), 1) if job and until else None
 
 
 @require_POST
@@ -93,12 +112,12 @@ def stop(request: HttpRequest, record_id: uuid.UUID) -> HttpResponse:
     return redirect("record", record.pk) if request.POST.get("from") == "record" else redirect("streams")
 
 
-def _page(request: HttpRequest, form: StreamForm, *, status: int = 200) -> HttpResponse:
+def _page(request: HttpRequest, form: StreamForm, *, lacks: bool = False, status: int = 200) -> HttpResponse:
     gateway = asked.gateway_of(person(request))
     context = {
         "form": form, "providers": listeners(gateway), "languages": [DETECT, *LANGUAGES], "gateway": gateway,
         "hook": hooks.address_of(person(request)), "out_of_reach": hooks.is_out_of_reach(gateway),
-        "streams": _on_air(request),
+        "lacks": lacks, "streams": _on_air(request), "ended": _ended(request),
     }  # fmt: skip
     return render(request, "transcripts/streams.html", context, status=status)
 
@@ -109,28 +128,39 @@ def _on_air(request: HttpRequest) -> list[dict[str, object]]:
     return [_shown(record) for record in records]
 
 
+def _ended(request: HttpRequest) -> list[dict[str, object]]:
+    """The last few that are over."""
+    records = Record.objects.visible_to(person(request)).filter(source=Record.Source.STREAM)
+    records = records.exclude(status=Record.Status.LIVE).newest_first().prefetch_related("jobs")
+    return [_over(record) for record in records[:ENDED]]
+
+
+def _over(record: Record) -> dict[str, object]:
+    job = _job_of(record)
+    return {
+        "record": record, "title": wording.title_of(record), "address": aired.address_of(job),
+        "clock": wording.clock(record.duration_ms), "when": wording.moment(record.ended_at or record.started_at),
+        "words": wording.end_of(job), "is_bad": job is not None and job.begun_at is None,
+        "reason": record.status_reason, "url": reverse("record", args=[record.pk]),
+    }  # fmt: skip
+
+
+def _job_of(record: Record) -> Job | None:
+    """Its job among those that were fetched for all at once."""
+    mine = [job for job in record.jobs.all() if job.kind == Job.Kind.STREAM]
+    return max(mine, key=lambda one: one.pk, default=None)
+
+
 def _shown(record: Record) -> dict[str, object]:
-    mine = [job for job in record.jobs.all() if job.kind == Job.Kind.STREAM]  # as they were fetched for all at once
-    job = max(mine, key=lambda one: one.pk, default=None)
-    options = job.options if job else {}
+    job = _job_of(record)
     said = list(record.current_version.segments.shown().reverse()[:LAST_WORDS]) if record.current_version else []
-    puller = Gateway(record.gateway, key="", built_in=not record.gateway)
     gaps = record.marks.filter(is_gap=True, at_ms__gte=said[-1].start_ms if said else 0)
     words = sorted([*((row.start_ms, row.text, False) for row in said), *((gap.at_ms, gap.note, True) for gap in gaps)])
     return {
         "said": being_said_to(job) if job else "",
-        "record": record, "title": wording.title_of(record), "address": options.get("address", ""),
+        "record": record, "title": wording.title_of(record), "address": aired.address_of(job),
         "clock": wording.clock(record.duration_ms), "words": words,
-        "state": wording.state_of(record, mine, edited=False, now=timezone.now()),
-        "provider": dict(listeners(puller)).get(record.provider, record.provider),
-        "until": wording.stops_at(job) if job else "", "cost": _cost(record),
-        "url": reverse("record", args=[record.pk]),
+        "state": wording.state_of(record, [job] if job else [], edited=False, now=timezone.now()),
+        "provider": aired.listener_of(record), "until": wording.stops_at(job) if job else "",
+        "cost": aired.cost_of(record), "url": reverse("record", args=[record.pk]),
     }  # fmt: skip
-
-
-def _cost(record: Record) -> str:
-    """What it has cost so far at a hosted gateway; empty on this machine."""
-    rate = meter.RATES.get(record.provider)
-    if not record.gateway or rate is None:
-        return ""
-    return f"${meter.cost(meter.units_of(record.duration_ms), rate):.2f} so far, ${rate} an hour"

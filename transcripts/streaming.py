@@ -50,7 +50,7 @@ def start(*, user: User, address: str, provider: str, language: str = "", title:
                     owner_id=user.pk, title=title or _name_of(address), provider=provider, language=language,
                     gateway=gateway.address, task_id=task_id,
                     options={
-                        streams.ADDRESS: shown, streams.LACKS: shown != address, streams.UNTIL: until,
+                        streams.ADDRESS: shown, streams.LACKS: shown.lower() != address.lower(), streams.UNTIL: until,
                         "provider": provider,
                     },
                 )  # fmt: skip

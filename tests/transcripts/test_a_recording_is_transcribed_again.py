@@ -178,6 +178,28 @@ def test_on_this_machine_it_costs_nothing(as_alice: Client, record: Record) -> N
     assert "This machine, no cost" in html
 
 
+OFFERED = 'id="hear-again-link"'
+
+
+def test_it_is_offered_where_it_can_be_done(hosted: StandIn, as_alice: Client, record: Record) -> None:
+    assert OFFERED in page(as_alice, record)
+    assert OFFERED in page(as_alice, record, "state/"), "a page that waited for it gets it without a reload"
+    ask(as_alice, record)
+    assert OFFERED not in page(as_alice, record)
+    jobs.cancel(record_id=record.pk)
+    services.reopen(record_id=record.pk)
+    assert OFFERED not in page(as_alice, record)
+    Record.objects.update(status="ready")
+    Recording.objects.all().delete()
+    html = page(as_alice, record)
+    assert OFFERED not in html
+    assert "<h2>Export</h2>" in html
+    record.versions.all().delete()
+    html = page(as_alice, record)
+    assert "Export" not in html, "there is nothing of it"
+    assert "shares/" not in html
+
+
 def test_without_a_recording_it_is_refused_in_words(as_alice: Client, record: Record) -> None:
     Recording.objects.all().delete()
     assert again.NOTHING in page(as_alice, record, "again/")
@@ -200,6 +222,18 @@ def test_what_is_being_recorded_is_not_transcribed_again(as_alice: Client, recor
     assert again.LIVE in page(as_alice, record, "again/")
     with pytest.raises(Refused):
         again.start(record_id=record.pk, options={})
+
+
+def test_the_page_shows_how_far_it_is_and_about_how_long_it_takes(
+    hosted: StandIn, as_alice: Client, record: Record
+) -> None:
+    ask(as_alice, record)
+    begun = timezone.now() - timedelta(minutes=4)
+    Job.objects.filter(kind=Job.Kind.TRANSCRIBE).update(status="running", asset_id="re_1", progress=40, begun_at=begun)
+    for part in ("", "state/"):
+        html = page(as_alice, record, part)
+        assert '<progress class="prog" value="40" max="100" aria-label="Transcribing 40 %">' in html
+        assert "about 6 min left" in html
 
 
 def test_it_can_be_stopped_from_the_page(hosted: StandIn, as_alice: Client, record: Record) -> None:

@@ -124,6 +124,16 @@ def test_a_stream_is_live_from_its_first_sound_and_not_from_its_beginning(alice:
     assert standing(client, record) == ["live: Live", "live: Live 0:00 Stop"]
 
 
+def test_the_length_of_a_stream_on_its_page_grows(alice: User, client: Client) -> None:
+    record = stream(alice, "t1")
+    client.force_login(alice)
+    assert '<span class="num" id="length">0:00</span>' in client.get(f"/transcripts/{record.pk}/").content.decode()
+    store(alice, turn("t1", 0, "Good evening.", start=5000))
+    applying.apply_waiting()
+    part = client.get(f"/transcripts/{record.pk}/state/").content.decode()
+    assert '<span class="num" id="length" hx-swap-oob="true">0:05</span>' in part
+
+
 def test_both_pages_say_the_same_of_a_stream_that_brings_nothing(alice: User, client: Client) -> None:
     record = stream(alice, "t1")
     store(alice, turn("t1", 0, "Good evening."))

@@ -128,6 +128,7 @@ def _state(
         "title": wording.title_of(found),
         "state": state,
         "recording": recording,
+        "can_hear": recording is not None and found.status != Record.Status.LIVE and not state.changes,
         "length": wording.clock(found.duration_ms),
         "seconds": found.duration_ms // 1000,
         "size": wording.megabytes(recording.size) if recording else "",

@@ -129,8 +129,7 @@ def _mark_gaps(job: Job, fold: StreamFold, *, whole: bool) -> None:
 
 
 def _told(row: Callback, read: StreamMessage) -> Told:
-    gap = read.message if read.is_gap else ""
-    return Told(row.pk, read.transcript, row.digest, row.sequence, bool(row.delivery_id), gap)
+    return Told(row.pk, read.transcript, row.digest, row.sequence, bool(row.delivery_id), read.gap)
 
 
 def _gone_on(job: Job, messages: Sequence[Told]) -> _Known | None:

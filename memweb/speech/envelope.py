@@ -7,6 +7,7 @@ callback lie three `data` deep. Nothing outside this file knows. What lies insid
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
@@ -17,6 +18,7 @@ from memweb.speech import text
 _SUCCESS = frozenset({"200", "0000", "0", ""})
 _MESSAGE_CHARACTERS = 500
 _GAP = "missing before this"
+_IS_BEFORE_THIS = re.compile(rf"(?: is| are)? {_GAP}:? *")
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +102,11 @@ class StreamMessage:
     def is_gap(self) -> bool:
         """Whether sound is missing before this: `message` says for how long, and why."""
         return self.goes_on and _GAP in self.message
+
+    @property
+    def gap(self) -> str:
+        """The same, as it reads wherever it stands: "13 seconds missing, the source went away"; else empty."""
+        return _IS_BEFORE_THIS.sub(" missing, ", self.message).strip(" .,") if self.is_gap else ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,7 +43,7 @@ class Told:
     is_named: bool = False
     """Its delivery has an id, so it is not a repeat of another one, whatever it says."""
     gap: str = ""
-    """What the gateway says of sound that is missing before this."""
+    """What is said of sound that is missing before this."""
 
 
 @dataclass(slots=True)

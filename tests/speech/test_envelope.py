@@ -188,11 +188,19 @@ def test_no_answer_and_no_callback_raises(content, status):
     assert isinstance(envelope.read_callback(raw), StreamMessage | TaskRows | TaskFailed | Unreadable)
 
 
-@pytest.mark.parametrize(("seconds", "begins"), [(1, "1 second is"), (13, "13 seconds are"), (None, "Some sound is")])
-def test_missing_sound_is_told_beside_a_message_and_known_by_it(seconds, begins):
+@pytest.mark.parametrize(
+    ("seconds", "begins", "reads"),
+    [
+        (1, "1 second is", "1 second missing, the source went away"),
+        (13, "13 seconds are", "13 seconds missing, the source went away"),
+        (None, "Some sound is", "Some sound missing, the gateway was interrupted"),
+    ],
+)
+def test_missing_sound_is_told_beside_a_message_and_known_by_it(seconds, begins, reads):
     said = envelope.gap(seconds)
     told = envelope.read_callback(envelope.stream_callback("t", 0, said, '{"type":"Begin"}'))
     assert said.startswith(f"{begins} missing")
-    assert (told.message, told.is_gap) == (said, True)
-    assert not envelope.read_callback(envelope.stream_callback("t", 0, "SUCCESS", '{"type":"Begin"}')).is_gap
+    assert (told.message, told.is_gap, told.gap) == (said, True, reads)
+    usual = envelope.read_callback(envelope.stream_callback("t", 0, "SUCCESS", '{"type":"Begin"}'))
+    assert (usual.is_gap, usual.gap) == (False, "")
     assert not envelope.read_callback(envelope.stream_callback("t", -1, said)).is_gap

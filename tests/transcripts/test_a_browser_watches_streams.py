@@ -205,8 +205,8 @@ def lines(page: Page) -> list[str]:
 
 def assert_the_gap_is_told(text: Locator) -> None:
     """Once, between what was said before it and after it."""
-    assert "missing before this" in text.locator(".gap").inner_text()
-    before, after = text.inner_text().split("missing before this")
+    assert "missing, the source went away" in text.locator(".gap").inner_text()
+    before, after = text.inner_text().split("missing, the source went away")
     assert BEGINNING.search(before)
     assert not END.search(before)
     assert END.search(after)
@@ -227,7 +227,7 @@ def test_a_stream_is_read_as_it_is_said_though_its_source_was_away(driven: Drive
         with source.play(tapes.end), on_the_list(driven, title) as listed:
             ticker = listed.locator(".ticker")
             wait(lambda: END.search(ticker.inner_text()), "words after the gap", ticker.inner_text)
-            assert "missing before this" in ticker.locator(".gap").inner_text()
+            assert "missing, the source went away" in ticker.locator(".gap").inner_text()
             assert listed.locator(".addrline").inner_text() == source.url
             assert "Live" in listed.locator(".st").inner_text()
 

@@ -88,6 +88,9 @@ def back_after(seconds: int, task_id: str = "t1") -> bytes:
     return envelope.stream_callback(task_id, 0, envelope.gap(seconds), json.dumps(message))
 
 
+GAP = "13 seconds missing, the source went away"
+
+
 def test_where_sound_is_missing_is_marked_in_the_text_and_on_the_air(alice: User, client: Client) -> None:
     record = stream(alice, "t1")
     said_all = turn("t1", 0, "Good evening."), back_after(13), turn("t1", 1, "<b>And</b> back.")
@@ -96,11 +99,12 @@ def test_where_sound_is_missing_is_marked_in_the_text_and_on_the_air(alice: User
     client.force_login(alice)
     for page in (f"/transcripts/{record.pk}/", "/streams/air/"):
         text = client.get(page).content.decode()
-        shown = [
-            text.index(words) for words in ("Good evening.", 'class="gap"', "13 seconds are missing", "&lt;b&gt;And")
-        ]
+        shown = [text.index(words) for words in ("Good evening.", 'class="gap"', GAP, "&lt;b&gt;And")]
         assert shown == sorted(shown)
-    assert [(mark.at_ms, mark.note, mark.is_gap) for mark in record.marks.all()] == [(180, envelope.gap(13), True)]
+    assert [(mark.at_ms, mark.note, mark.is_gap) for mark in record.marks.all()] == [(180, GAP, True)]
+    page = client.get(f"/transcripts/{record.pk}/").content.decode()
+    assert f'<span class="num">0:00</span> · {GAP}</span>' in page
+    assert f'<span dir="auto">{GAP}</span>' in page, "among the marks"
     making.assert_focus_stays(client.get("/streams/air/").content.decode())
 
 

@@ -54,7 +54,7 @@ def _made(turns: Iterable[Turn], gaps: Iterable[Gap], *, corrects: bool, plays: 
 
 
 def _gap(gap: Gap) -> str:
-    said = f'<span><span class="num">{clock(gap.at_ms)}</span> {escape(gap.said)}</span>'
+    said = f'<span><span class="num">{clock(gap.at_ms)}</span> · {escape(gap.said)}</span>'
     return f'<p class="gap" lang="en">{icon("unplug")}{said}</p>'
 
 

@@ -40,6 +40,10 @@ if TYPE_CHECKING:
     )
 
 
+GOING_ON = ("live", "finishing")
+"""A record that stands so is not settled yet."""
+
+
 class RecordQuerySet(QuerySet["Record"]):
     def visible_to(self, user: User) -> Self:
         """What this person may see: their own, the bin left out."""
@@ -53,14 +57,14 @@ class RecordQuerySet(QuerySet["Record"]):
         return self.filter(status="live").order_by("-started_at", "-id")
 
     def now(self) -> Self:
-        """What is going on or needs somebody: shown above the rest."""
-        return self.exclude(status="ready")
+        """What is going on: shown above the rest."""
+        return self.filter(status__in=GOING_ON)
 
     def pinned(self) -> Self:
-        return self.filter(status="ready", pinned_at__isnull=False)
+        return self.exclude(status__in=GOING_ON).filter(pinned_at__isnull=False)
 
     def settled(self) -> Self:
-        return self.filter(status="ready", pinned_at=None)
+        return self.exclude(status__in=GOING_ON).filter(pinned_at=None)
 
     def newest_first(self) -> Self:
         return self.order_by("-started_at", "-id")

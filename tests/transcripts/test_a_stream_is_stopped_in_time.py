@@ -108,6 +108,16 @@ def test_a_stream_that_has_ended_is_listed_and_can_be_started_again_as_it_was(
     assert "Harbour" not in client.get("/streams/air/").content.decode()
 
 
+def test_the_price_of_an_hour_is_told_before_a_stream_is_started(
+    hosted: StandIn, alice: User, client: Client, settings: Any
+) -> None:
+    client.force_login(alice)
+    for words in ("AssemblyAI, $0.15 an hour</option>", "ElevenLabs, $0.39 an hour</option>"):
+        assert words in client.get("/streams/").content.decode()
+    settings.GATEWAY_URL = settings.GATEWAY_KEY = ""
+    assert "an hour" not in client.get("/streams/").content.decode()
+
+
 def test_streams_that_have_ended_are_the_last_few(alice: User, client: Client) -> None:
     for number in range(12):
         record = streams.begin(owner_id=alice.pk, title=f"S{number}.", provider="assemblyai", task_id=str(number))

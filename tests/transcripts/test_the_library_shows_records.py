@@ -57,6 +57,17 @@ def test_newest_first_and_what_goes_on_above(alice: User, client: Client) -> Non
     assert titles(listed(client))[-1] == "Old, unfinished"
 
 
+def test_what_failed_stands_under_its_day(alice: User, client: Client) -> None:
+    some(alice, 2)
+    old = making.dictation(alice, "x", title="Failed", started_at=timezone.now() - timedelta(days=1))
+    Record.objects.filter(pk=old.pk).update(status=Record.Status.FAILED)
+    html = listed(client)
+    assert titles(html) == ["T000", "T001", "Failed"]
+    assert "Now</h2>" not in html
+    Record.objects.filter(pk=old.pk).update(pinned_at=timezone.now())
+    assert titles(listed(client)) == ["Failed", "T000", "T001"]
+
+
 def test_the_sample_is_offered_where_it_is_installed(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "Try the sample" in listed(client)
     monkeypatch.setattr(sample, "_FILE", "not-there.wav")

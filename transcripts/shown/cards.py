@@ -10,6 +10,7 @@ from typing import Any
 
 from transcripts import search
 from transcripts.models import Record, Segment
+from transcripts.queries import GOING_ON
 from transcripts.shown import wording
 from transcripts.shown.paragraphs import Voice, voices_of
 
@@ -80,7 +81,7 @@ def card(record: Any, *, now: datetime) -> Card:
 
 
 def _shelf(record: Record, now: datetime) -> str:
-    if record.status != Record.Status.READY:
+    if record.status in GOING_ON:
         return "Now"
     return "Pinned" if record.pinned_at else wording.shelf_of(record.started_at, now)
 

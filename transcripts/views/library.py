@@ -18,7 +18,7 @@ from django.views.decorators.vary import vary_on_headers
 from transcripts import search
 from transcripts.files import asked, sample
 from transcripts.models import Record, Speaker, Tag
-from transcripts.queries import RecordQuerySet
+from transcripts.queries import GOING_ON, RecordQuerySet
 from transcripts.shown import filters, wording
 from transcripts.shown.cards import Card, card, hits, titled
 from transcripts.shown.filters import Filters
@@ -232,12 +232,12 @@ def _totals(request: HttpRequest, chosen: Filters) -> Totals:
     """Of the whole list or the archive, whatever is chosen of it."""
     records = Record.objects.visible_to(person(request))
     records = records.archived() if chosen.shelf else records.in_list()
-    ready = Q(status=Record.Status.READY)
+    going_on = Q(status__in=GOING_ON)
     totals = records.aggregate(
         count=Count("pk"),
         length=Sum("duration_ms"),
-        n=Count("pk", filter=~ready),
-        p=Count("pk", filter=ready & Q(pinned_at__isnull=False)),
+        n=Count("pk", filter=going_on),
+        p=Count("pk", filter=~going_on & Q(pinned_at__isnull=False)),
     )
     empty = [section for section in "np" if not totals[section]]
     return Totals(totals["count"], totals["length"] or 0, empty)

@@ -17,6 +17,8 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from memweb.accounts.choices import DETECT, LANGUAGES, PROVIDERS
 from memweb.accounts.gateways import listeners
+from memweb.speech import meter
+from memweb.upstream.address import Gateway
 from transcripts import streaming
 from transcripts.callbacks import hooks
 from transcripts.errors import LibraryError
@@ -115,11 +117,19 @@ def stop(request: HttpRequest, record_id: uuid.UUID) -> HttpResponse:
 def _page(request: HttpRequest, form: StreamForm, *, lacks: bool = False, status: int = 200) -> HttpResponse:
     gateway = asked.gateway_of(person(request))
     context = {
-        "form": form, "providers": listeners(gateway), "languages": [DETECT, *LANGUAGES], "gateway": gateway,
+        "form": form, "providers": _priced(gateway), "languages": [DETECT, *LANGUAGES], "gateway": gateway,
         "hook": hooks.address_of(person(request)), "out_of_reach": hooks.is_out_of_reach(gateway),
         "lacks": lacks, "streams": _on_air(request), "ended": _ended(request),
     }  # fmt: skip
     return render(request, "transcripts/streams.html", context, status=status)
+
+
+def _priced(gateway: Gateway) -> list[tuple[str, str]]:
+    """Who can listen, with what has a price by the hour."""
+    return [
+        (name, f"{label}, ${meter.RATES[name]} an hour" if gateway.host_of(name) else label)
+        for name, label in listeners(gateway)
+    ]
 
 
 def _on_air(request: HttpRequest) -> list[dict[str, object]]:

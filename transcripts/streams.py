@@ -39,12 +39,17 @@ UNTIL = "until"
 """And when it is to be."""
 _REMEMBERED = 8
 
-ENDS = {
+ENDS: dict[int, str] = {
     StreamStatus.FAILED: "The stream broke off.",
     StreamStatus.STOPPED: "",
-    StreamStatus.CAPACITY: "The gateway had no place left for this stream. Start it again later.",
-    StreamStatus.BALANCE: "The gateway's account has no balance left. Add to it, then start the stream again.",
+    StreamStatus.CAPACITY: "The gateway had no place left for this stream.",
+    StreamStatus.BALANCE: "The gateway's account has no balance left.",
 }
+THEN: dict[int, str] = {
+    StreamStatus.CAPACITY: "Start it again later.",
+    StreamStatus.BALANCE: "Add to it, then start the stream again.",
+}
+"""What to do about it, where "Start again" is not enough."""
 NOT_BEGUN = "The stream did not start."
 UNTOLD_END = "The gateway was asked to stop this stream and has told nothing since."
 QUIET_END = "The gateway has told nothing of this stream for {hours} hours, so it was stopped."
@@ -207,13 +212,14 @@ def _note(job: Job, version: Version, fold: StreamFold) -> None:
 
 def _close(job: Job, read: StreamMessage | envelope.TaskFailed) -> None:
     """The stream is over: the record says how, and can be read. What comes later still finds its place."""
-    _end(job, Job.Status.DONE if read.status == StreamStatus.STOPPED else Job.Status.FAILED, _why(job, read))
+    status = Job.Status.DONE if read.status == StreamStatus.STOPPED else Job.Status.FAILED
+    _end(job, status, _why(job, read), THEN.get(read.status, ""))
 
 
 def _why(job: Job, read: StreamMessage | envelope.TaskFailed) -> str:
     """How it ended, in the gateway's words too where ours do not say the same."""
     if read.status in (StreamStatus.STOPPED, StreamStatus.CAPACITY, StreamStatus.BALANCE):
-        return ENDS[StreamStatus(read.status)]
+        return ENDS[read.status]
     if read.status == StreamStatus.FAILED:
         sentence = ENDS[StreamStatus.FAILED] if job.begun_at else NOT_BEGUN
     else:
@@ -231,12 +237,12 @@ def end(*, job: Job, sentence: str, well: bool = False) -> None:
         _end(waiting, Job.Status.DONE if well else Job.Status.FAILED, sentence)
 
 
-def _end(job: Job, status: Job.Status, sentence: str) -> None:
+def _end(job: Job, status: Job.Status, sentence: str, then: str = "") -> None:
     """An end that was told before is told anew: the first may have been our own guess."""
     now, former = timezone.now(), job.reason
-    if sentence and Segment.objects.filter(version__record_id=job.record_id).shown().exists():
-        sentence = f"{sentence} {KEPT}"
-    job.status, job.reason, job.ended_at = status, sentence[:500], now
+    has_words = Segment.objects.filter(version__record_id=job.record_id).shown().exists()
+    reason = " ".join(filter(None, [sentence, KEPT if sentence and has_words else "", then]))
+    job.status, job.reason, job.ended_at = status, reason[:500], now
     job.save(update_fields=["status", "reason", "ended_at"])
     record = Record.objects.filter(pk=job.record_id)
     record.filter(status=Record.Status.READY, status_reason=former).update(status_reason=job.reason, updated_at=now)

@@ -397,7 +397,12 @@ def test_what_another_process_has_applied_meanwhile_counts_here_too(alice: User)
         (-1, None, "failed", "The stream broke off. What was said is kept."),
         (-1, "The source went away.", "failed", "off. The gateway says: The source went away. What was said is kept."),
         (16, None, "failed", "no place left"),
-        (402, "No balance", "failed", "start the stream again. What was said is kept."),
+        (
+            402,
+            "No balance",
+            "failed",
+            "left. What was said is kept. Add to it, then start the stream again.",
+        ),
         (77, None, "failed", "did not say why"),
         (77, "Overhauled", "failed", "The stream ended. The gateway says: Overhauled. What was said is kept."),
     ],
@@ -439,7 +444,8 @@ def test_a_task_that_failed_altogether_closes_the_record(alice: User) -> None:
     store(alice, envelope.failed_callback("t1", 402, "Insufficient balance"))
     applying.apply_waiting()
     record.refresh_from_db()
-    assert record.status_reason == streams.ENDS[StreamStatus.BALANCE]
+    told = "The gateway's account has no balance left. Add to it, then start the stream again."
+    assert record.status_reason == told
 
 
 def test_a_stream_that_never_began_has_failed_and_claims_no_words(alice: User, client: Client) -> None:

@@ -117,19 +117,16 @@ def stop(request: HttpRequest, record_id: uuid.UUID) -> HttpResponse:
 def _page(request: HttpRequest, form: StreamForm, *, lacks: bool = False, status: int = 200) -> HttpResponse:
     gateway = asked.gateway_of(person(request))
     context = {
-        "form": form, "providers": _priced(gateway), "languages": [DETECT, *LANGUAGES], "gateway": gateway,
+        "form": form, "providers": listeners(gateway), "prices": _prices(gateway), "languages": [DETECT, *LANGUAGES], "gateway": gateway,
         "hook": hooks.address_of(person(request)), "out_of_reach": hooks.is_out_of_reach(gateway),
         "lacks": lacks, "streams": _on_air(request), "ended": _ended(request),
     }  # fmt: skip
     return render(request, "transcripts/streams.html", context, status=status)
 
 
-def _priced(gateway: Gateway) -> list[tuple[str, str]]:
-    """Who can listen, with what has a price by the hour."""
-    return [
-        (name, f"{label}, ${meter.RATES[name]} an hour" if gateway.host_of(name) else label)
-        for name, label in listeners(gateway)
-    ]
+def _prices(gateway: Gateway) -> list[str]:
+    """What listening costs, where it does."""
+    return [f"{label} at ${meter.RATES[name]} an hour" for name, label in PROVIDERS if gateway.host_of(name)]
 
 
 def _on_air(request: HttpRequest) -> list[dict[str, object]]:

@@ -117,7 +117,8 @@ def stop(request: HttpRequest, record_id: uuid.UUID) -> HttpResponse:
 def _page(request: HttpRequest, form: StreamForm, *, lacks: bool = False, status: int = 200) -> HttpResponse:
     gateway = asked.gateway_of(person(request))
     context = {
-        "form": form, "providers": listeners(gateway), "prices": _prices(gateway), "languages": [DETECT, *LANGUAGES], "gateway": gateway,
+        "form": form, "providers": listeners(gateway), "prices": _prices(gateway),
+        "languages": [DETECT, *LANGUAGES], "gateway": gateway,
         "hook": hooks.address_of(person(request)), "out_of_reach": hooks.is_out_of_reach(gateway),
         "lacks": lacks, "streams": _on_air(request), "ended": _ended(request),
     }  # fmt: skip

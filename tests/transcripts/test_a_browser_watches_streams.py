@@ -183,7 +183,8 @@ def on_the_list(driven: Driven, title: str) -> Iterator[Locator]:
     """The stream's place on the page of streams, in a tab of its own."""
     tab = driven.context.new_page()
     tab.goto(driven.server.url + "/streams/")
-    yield tab.get_by_role("listitem").filter(has=tab.get_by_role("heading", name=title))
+    on_air = tab.get_by_role("region", name="Streams on the air")
+    yield on_air.get_by_role("listitem").filter(has=tab.get_by_role("heading", name=title))
     tab.close()
 
 
@@ -240,6 +241,8 @@ def test_a_stream_is_read_as_it_is_said_though_its_source_was_away(driven: Drive
                 listed.wait_for(state="detached")
             else:
                 stop(listed)
+            ended = listed.page.get_by_role("region", name="Ended").get_by_role("listitem")
+            ended.filter(has=listed.page.get_by_role("link", name=title, exact=True)).get_by_text("Stopped").wait_for()
     page.goto(record)
     assert lines(page)[: len(said)] == said
     assert_the_gap_is_told(page.locator("#text"))

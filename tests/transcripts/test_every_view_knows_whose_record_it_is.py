@@ -42,6 +42,7 @@ VIEWS: dict[str, tuple[str, list[str], dict[str, str]]] = {
     "record-voices": ("get", [], {}),
     "record-panels": ("get", [], {}),
     "record-import": ("post", [], {}),
+    "stream-again": ("get", [], {}),
 }
 # What takes two verbs, or something of the record's besides: held by the guard of every route (tests/house/guarded.py).
 GUARDED = {

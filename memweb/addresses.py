@@ -27,6 +27,8 @@ _NEVER_PUBLIC = tuple(
 )
 """What some versions of Python take for global."""
 
+LIST_IT = "Its operator can list it in MEMWEB_ALLOW_PRIVATE_URLS."
+
 Address = IPv4Address | IPv6Address
 
 
@@ -53,8 +55,7 @@ def addresses_of(host: str, port: int) -> tuple[str, ...]:
         raise Unknown(f"The host {host} has no address.")
     if not _is_listed(host) and not all(_may_touch(address) for address in addresses):
         raise Private(
-            f"The host {host} is in a private network, which this server does not reach for its users. "
-            "Its operator can list it in MEMWEB_ALLOW_PRIVATE_URLS."
+            f"The host {host} is in a private network, which this server does not reach for its users. {LIST_IT}"
         )
     check_port(port)
     return addresses
@@ -63,7 +64,7 @@ def addresses_of(host: str, port: int) -> tuple[str, ...]:
 def check_port(port: int) -> None:
     """Raises Forbidden where other things than ours are served."""
     if port in _SERVICES or (port < 1024 and port not in _LOW_PORTS):
-        raise Forbidden(f"Port {port} is not one that media, webhooks or gateways are served from.")
+        raise Forbidden(f"Port {port} is kept for services of another kind. Check the number behind the host's name.")
 
 
 def _may_touch(written: str) -> bool:

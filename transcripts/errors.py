@@ -7,6 +7,7 @@ LibraryError
 ├── StillLive       the record is being spoken now
 ├── Conflict        what was to be changed is not as it was seen
 ├── Refused         what was asked for cannot be done, in words
+├── Later           trying again by itself may help
 ├── Useless         trying again by itself would come to the same
 └── UploadError     a piece of a file that was not taken; `status` is what tus says for it
     ├── TooLarge        413: more than may be uploaded, or more than was announced
@@ -34,6 +35,10 @@ class LeaseLost(LibraryError):
 
 class SealMismatch(LibraryError):
     """The file read back is not what was recorded. The spool stays."""
+
+
+class Later(LibraryError):
+    """What is needed is away for now: trying again by itself may help."""
 
 
 class Useless(LibraryError):

@@ -19,7 +19,7 @@ from django.utils import timezone
 
 from memweb import stopping
 from memweb.stopping import LetGo
-from transcripts.errors import LeaseLost, LibraryError, Useless
+from transcripts.errors import Later, LeaseLost, LibraryError, Useless
 from transcripts.models import Job, Record
 
 logger = logging.getLogger(__name__)
@@ -34,6 +34,7 @@ CANCELLABLE = (Job.Kind.PREPARE, Job.Kind.TRANSCRIBE, Job.Kind.SPEAKERS, Job.Kin
 MAKES_READY = (Job.Kind.SEAL, Job.Kind.PREPARE, Job.Kind.TRANSCRIBE)
 UNCALLED = "The gateway took the recording and never called back. Retry: then the answer is waited for instead."
 UNEXPECTED = "Something unexpected stopped this. The recording and the text so far are kept. Retry."
+AGAIN = "It is tried again by itself."
 GAVE_OUT = "The worker stopped while it was at this. The recording and the text are kept. Retry when it runs again."
 
 
@@ -169,15 +170,18 @@ def again(*, job: Job) -> None:
 
 
 @transaction.atomic
-def fail(*, job_id: int, holder: str, reason: str, final: bool = False) -> None:
-    """This attempt came to nothing: try again later, each time waiting longer, until it is given up."""
+def fail(*, job_id: int, holder: str, reason: str, meanwhile: str = "", final: bool = False) -> None:
+    """This attempt came to nothing: try again later, each time waiting longer, until it is given up.
+
+    `meanwhile` is added to the reason only as long as it is tried again.
+    """
     job = Job.objects.select_for_update().filter(pk=job_id, holder=holder, status=Job.Status.RUNNING).first()
     if job is None:
         return
     if final or job.attempts >= ATTEMPTS:
         _give_up(job, reason)
         return
-    job.status, job.reason, job.lease_until = Job.Status.QUEUED, reason[:500], None
+    job.status, job.reason, job.lease_until = Job.Status.QUEUED, f"{reason} {meanwhile}".strip()[:500], None
     job.due_at = timezone.now() + backoff(job.attempts)
     job.save()
     _ring(job, job.due_at)
@@ -327,7 +331,10 @@ def run(*, job_id: int, work: Callable[[Lease], None]) -> None:
         logger.info("job %s was taken over", job_id)
     except LibraryError as error:
         logger.warning("job %s: %s", job_id, type(error).__name__)
-        fail(job_id=job_id, holder=lease.holder, reason=str(error), final=isinstance(error, Useless))
+        fail(
+            job_id=job_id, holder=lease.holder, reason=str(error), meanwhile=AGAIN if isinstance(error, Later) else "",
+            final=isinstance(error, Useless),
+        )  # fmt: skip
     except Exception:
         fail(job_id=job_id, holder=lease.holder, reason=UNEXPECTED)
         raise

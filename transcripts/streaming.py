@@ -11,8 +11,10 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
+from memweb import addresses
 from memweb.accounts.models import User
 from memweb.upstream import errors as upstream
+from memweb.upstream.address import Gateway
 from memweb.upstream.http import Client
 from memweb.whereabouts import own_address
 from transcripts import streams
@@ -59,7 +61,7 @@ def start(*, user: User, address: str, provider: str, language: str = "", title:
                     client.stop_stream(task_id)
                 raise
     except upstream.UpstreamError as error:
-        raise Refused(error.sentence) from error
+        raise Refused(_why(error, gateway, user)) from error
 
 
 def stop(*, record: Record) -> None:
@@ -82,7 +84,7 @@ def stop(*, record: Record) -> None:
         stopped = streams.ASKED in job.options
         streams.end(job=job, sentence="" if stopped else streams.UNKNOWN_END, well=stopped)
     except upstream.UpstreamError as error:
-        raise Refused(error.sentence) from error
+        raise Refused(error.advice) from error
     else:
         _note_asked(job)
 
@@ -127,6 +129,14 @@ def _stopped(job: Job) -> bool:
         logger.warning("stream of record %s could not be stopped; tried again", job.record_id)
         return False
     return True
+
+
+def _why(error: upstream.UpstreamError, gateway: Gateway, user: User) -> str:
+    """What the gateway built in says is said by memweb itself; a setting's name is only for who can set it."""
+    if not gateway.built_in or not error.said:
+        return error.advice
+    said = error.said.removeprefix("audio_url: ")
+    return said if user.is_superuser else said.replace(addresses.LIST_IT, "Ask who runs this memweb.")
 
 
 def _name_of(address: str) -> str:

@@ -8,7 +8,8 @@ UpstreamError(sentence)
 ├── AtCapacity           429, 503: later
 └── Unreachable          no answer, or none that makes sense: later
 
-`code` is one of the stable codes of speech.dialects; `retry` says whether another try alone may help.
+`code` is one of the stable codes of speech.dialects; `retry` says whether another try alone may help. Who
+tries again by itself says so; who leaves that to a person says `advice`.
 """
 
 from __future__ import annotations
@@ -22,9 +23,16 @@ class UpstreamError(Exception):
     code = "unknown"
     retry = False
 
-    def __init__(self, sentence: str) -> None:
+    def __init__(self, sentence: str, said: str = "") -> None:
         super().__init__(sentence)
         self.sentence = sentence
+        self.said = said
+        """The gateway's own words, where it refused what was asked."""
+
+    @property
+    def advice(self) -> str:
+        """The sentence for who asked just now, and whom nobody spares another try."""
+        return f"{self.sentence} Try again in a moment." if self.retry else self.sentence
 
 
 class Unauthorised(UpstreamError):
@@ -86,15 +94,15 @@ def for_refusal(status: int, message: str) -> UpstreamError:
         case 403:
             return Forbidden(f"The gateway does not allow this with this key. Ask its operator.{said}")
         case 429 | 503:
-            return AtCapacity("The gateway is at capacity. It is tried again by itself.")
+            return AtCapacity("The gateway is at capacity.")
         case _ if 400 <= status < 500:
-            return Refused(f"The gateway refused this.{said or ' It does not say why.'}")
+            return Refused(f"The gateway refused this.{said or ' It does not say why.'}", message)
         case _:
-            return Unreachable(f"The gateway has a fault of its own (status {status}). It is tried again by itself.")
+            return Unreachable(f"The gateway has a fault of its own (status {status}).")
 
 
 def for_forbidden(error: addresses.Forbidden) -> UpstreamError:
     """The error for a gateway whose address may not be touched. A name that leads nowhere may lead there again."""
     if isinstance(error, addresses.Unknown):
-        return Unreachable(f"{error} It is tried again by itself.")
+        return Unreachable(str(error))
     return Refused(f"{error} Choose another gateway in the settings.")

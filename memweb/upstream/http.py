@@ -197,9 +197,9 @@ class Client:
         except addresses.Forbidden as error:
             raise errors.for_forbidden(error) from None
         except httpx.ReadTimeout as error:
-            raise errors.Unreachable("The gateway took too long to answer. Retry in a while.") from error
+            raise errors.Unreachable("The gateway took too long to answer.") from error
         except httpx.HTTPError as error:
-            raise errors.Unreachable("The gateway does not answer. It is tried again by itself.") from error
+            raise errors.Unreachable("The gateway does not answer.") from error
         return answer.status_code, body
 
 

@@ -233,10 +233,25 @@ def test_trouble_that_passes_is_tried_again_by_itself(hosted: StandIn, alice: Us
     record = send(alice, tape).record
     assert record is not None
     hosted.faults.extend([Fault("/upload", 0), Fault("/sync-generate-audio", 503)])
+    said: list[str] = []
     for _ in range(3):
         work()
+        said.append(state(record).reason)
         Job.objects.filter(status=Job.Status.QUEUED).update(due_at=timezone.now())
     assert state(record).words == "Ready"
+    away, full, _ = said
+    assert away == f"The gateway does not answer. {jobs.AGAIN}"
+    assert full == f"The gateway is at capacity. {jobs.AGAIN}"
+
+
+def test_what_was_given_up_promises_no_further_try(hosted: StandIn, alice: User, tape: Path) -> None:
+    record = send(alice, tape).record
+    assert record is not None
+    hosted.faults.extend([Fault("/upload", 503)] * jobs.ATTEMPTS)
+    for _ in range(jobs.ATTEMPTS):
+        work()
+        Job.objects.filter(status=Job.Status.QUEUED).update(due_at=timezone.now())
+    assert (state(record).reason, state(record).can_retry) == ("The gateway is at capacity.", True)
 
 
 def test_a_long_recording_is_called_back_about(

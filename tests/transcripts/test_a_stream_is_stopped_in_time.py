@@ -14,14 +14,17 @@ from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
 from memweb.accounts.models import User
+from memweb.upstream.address import Gateway
 from tests.gateway_stand_in import Fault, StandIn
 from tests.transcripts import making
 from transcripts import streaming, streams
 from transcripts.errors import Refused
+from transcripts.files import asked
 from transcripts.models import Job, Record
 from transcripts.shown import wording
 
 pytestmark = pytest.mark.django_db(transaction=True)
+LIST_IT = "Its operator can list it in MEMWEB_ALLOW_PRIVATE_URLS."
 ADDRESS = "rtsp://someone:secret@camera.example/1"
 
 
@@ -51,6 +54,28 @@ def test_a_gateway_that_does_not_answer_is_asked_again(hosted: StandIn, alice: U
     assert streaming.look_after(now=later) == 0
     assert streaming.look_after(now=later) == 1
     assert not hosted.streams
+
+
+@pytest.mark.parametrize("status", [0, 429, 500])
+def test_nobody_is_promised_a_second_try_at_starting_or_stopping(hosted: StandIn, alice: User, status: int) -> None:
+    record = begun(alice)
+    hosted.faults.extend([Fault("/audio-stream/start", status), Fault("/audio-stream/stop", status)])
+    for again in (lambda: begun(alice), lambda: streaming.stop(record=record)):
+        with pytest.raises(Refused, match=r"^The gateway .*\. Try again in a moment\.$"):
+            again()
+
+
+@pytest.mark.parametrize(
+    ("owns", "says"), [(True, "Its operator can list it in MEMWEB_ALLOW"), (False, "Ask who runs this memweb.")]
+)
+def test_this_machine_says_itself_what_it_cannot_pull(
+    hosted: StandIn, alice: User, monkeypatch: pytest.MonkeyPatch, owns: bool, says: str
+) -> None:
+    monkeypatch.setattr(asked, "gateway_of", lambda user: Gateway(hosted.url, hosted.key, built_in=True))
+    alice.is_superuser = owns
+    hosted.faults.append(Fault("/audio-stream/start", 400, f"audio_url: The host x is private. {LIST_IT}"))
+    with pytest.raises(Refused, match=f"^The host x is private. {says}"):
+        begun(alice)
 
 
 def test_a_stream_that_could_not_be_written_down_is_not_left_running(

@@ -107,7 +107,7 @@ def test_none_is_chosen_or_tried(as_guest: Browser, guest: User, canary: Canary,
 
 def test_a_port_of_something_else_is_not_knocked_at(as_guest: Browser) -> None:
     typed = {"where": "other", "url": "http://93.184.216.34:22", "key": "k"}
-    assert b"Port 22 is not one" in as_guest.post("/settings/gateway/trial/", typed, headers=HTMX).content
+    assert b"Port 22 is kept for services" in as_guest.post("/settings/gateway/trial/", typed, headers=HTMX).content
 
 
 @pytest.mark.usefixtures("listed")

@@ -25,7 +25,7 @@ from memweb.upstream.address import Gateway
 from memweb.upstream.http import Client, TaskState
 from transcripts import jobs, queries, services
 from transcripts.editor import carrying
-from transcripts.errors import LeaseLost, LibraryError, Useless
+from transcripts.errors import Later, LeaseLost, LibraryError, Useless
 from transcripts.files.options import WHISPER, Options
 from transcripts.jobs import Lease
 from transcripts.models import Job, Record, Recording, Version
@@ -110,7 +110,7 @@ def at_gateway(
                     raise
             return ask(client, _hand_over(lease, job, recording, client, gateway))
     except upstream.UpstreamError as error:
-        raise (LibraryError if error.retry else Useless)(error.sentence) from error
+        raise (Later if error.retry else Useless)(error.sentence) from error
 
 
 def gateway_of(record: Record) -> Gateway:

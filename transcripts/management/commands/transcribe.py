@@ -114,7 +114,7 @@ def _here(path: Path, language: str, progress: Progress) -> Transcript:
 
 def _why(error: Exception) -> str:
     if isinstance(error, UpstreamError):
-        return error.sentence
+        return error.advice
     if isinstance(error, OSError):
         return error.strerror or "It cannot be read."
     return str(error)

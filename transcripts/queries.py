@@ -224,8 +224,9 @@ class CallbackQuerySet(QuerySet["Callback"]):
         """Safe, and not yet understood; in order of arrival."""
         return self.filter(state="stored").order_by("id")
 
-    def unclaimed(self, owner_id: int, task_id: str) -> Self:
-        return self.filter(owner_id=owner_id, task_id=task_id, state="unclaimed")
+    def untold(self) -> Self:
+        """Understood, and not yet told to any job."""
+        return self.filter(state__in=["unclaimed", "early", "unused"])
 
     def newest_first(self) -> Self:
         return self.order_by("-id")

@@ -40,6 +40,7 @@ urlpatterns = [
     path("uploads/<uuid:upload_id>/", tus.resource, name="tus"),
     path("settings/callbacks/", callbacks.callbacks, name="callbacks"),
     path("settings/callbacks/address/", callbacks.address, name="callbacks-address"),
+    path("settings/callbacks/<int:pk>/", callbacks.callback, name="callback"),
     path("settings/callbacks/<int:pk>/body/", callbacks.body, name="callback-body"),
     path("settings/callbacks/<int:pk>/application/", callbacks.application, name="callback-application"),
     path("settings/archive/", archive.archive_page, name="archive"),

@@ -186,7 +186,8 @@ HTTP: dict[str, Door] = {
     "settings/archive/": page("/settings/archive/"),
     "settings/archive/file/": page("/settings/archive/file/"),
     "settings/callbacks/": page("/settings/callbacks/"),
-    "settings/callbacks/address/": deed("/settings/callbacks/address/"),
+    "settings/callbacks/address/": page("/settings/callbacks/address/"),
+    "settings/callbacks/<int:pk>/": page("/settings/callbacks/{callback}/", 200, 404),
     "settings/callbacks/<int:pk>/body/": page("/settings/callbacks/{callback}/body/", 200, 404),
     "settings/callbacks/<int:pk>/application/": deed("/settings/callbacks/{callback}/application/", 302, 404),
     "transcripts/<uuid:record_id>/panels/": page(RECORD + "panels/", 200, 404),
@@ -246,6 +247,7 @@ FURTHER: list[tuple[str, Door]] = [
     ("settings/webhook/", deed("/settings/webhook/", 422, url="ftp://hook.example/")),
     ("upload/", deed("/upload/")),
     ("streams/", deed("/streams/", 422)),
+    ("settings/callbacks/address/", deed("/settings/callbacks/address/")),
     *(
         (f"transcripts/<uuid:record_id>/{part}/", deed(f"{RECORD}{part}/", 302, 404, segment="1-0:0"))
         for part in ("text", "again", "marks", "shares", "export")

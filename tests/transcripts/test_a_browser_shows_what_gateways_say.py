@@ -79,10 +79,21 @@ def test_every_callback_and_what_came_of_it_can_be_read(driven: Driven) -> None:
     page.get_by_role("link", name="Not understood").click()
     page.wait_for_url("**state=unreadable**")
     assert page.locator(".seq > li").count() == 1
-    page.get_by_role("link", name="Stored").click()
-    page.wait_for_url("**state=stored**")
+    page.get_by_role("link", name="As it came").click()
+    page.get_by_role("heading", name="Callback of").wait_for()
+    assert_sound(driven, "callback")
+    page.get_by_role("link", name="Back to all").click()
+    page.get_by_role("link", name="New address").click()
+    assert_sound(driven, "callbacks-address")
+    page.get_by_role("link", name="Keep it").click()
+    page.get_by_role("link", name="No task yet").click()
+    page.wait_for_url("**state=unclaimed**")
     page.get_by_role("button", name="Apply again").click()
     page.get_by_text("is being applied again").wait_for()
+    assert "state=unclaimed" in page.url
+    page.get_by_text("None of this kind").wait_for()
+    driven.server.ask("from transcripts.callbacks import applying\nprint(applying.apply_waiting())")
+    page.get_by_role("button", name="Apply again").wait_for()
 
 
 def test_panels_come_by_themselves_and_lead_into_the_text(driven: Driven, prepared: tuple[RunningServer, str]) -> None:

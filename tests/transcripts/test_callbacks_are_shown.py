@@ -17,7 +17,7 @@ from tests.transcripts import making, posting
 from transcripts import services, streams
 from transcripts.callbacks import applying, hooks
 from transcripts.callbacks.inbox import Callback
-from transcripts.models import Record, Version
+from transcripts.models import Job, Record, Version
 from transcripts.views import panels
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -63,13 +63,109 @@ def test_a_page_without_callbacks_says_how_they_come(bob: User) -> None:
     assert "Nothing has come yet" in html(signed_in(bob), "/settings/callbacks/")
 
 
-def test_the_body_is_shown_as_text_to_its_owner_only(alice: User, bob: User) -> None:
-    posting.store(alice, f"{HOSTILE}".encode() + b"\xff\x00")
+@pytest.mark.parametrize(
+    ("body", "words", "failed"),
+    [
+        (envelope.stream_callback("t", 0, transcript="{}"), "Stream, a message", False),
+        (envelope.stream_callback("t", 0, envelope.gap(3)), "Stream, a gap: 3 seconds are missing before this", False),
+        (envelope.stream_callback("t", 14), "The stream ended", False),
+        (envelope.stream_callback("t", -1, "the source is gone"), "The stream broke off: the source is gone", True),
+        (envelope.stream_callback("t", 402), "The stream ended, no balance is left", True),
+        (envelope.stream_callback("t", 99), "The stream ended with status 99", True),
+        (envelope.rows_callback("t", [{"text": "a"}] * 12, 1.0, "x"), "Words of a file, 12 rows", False),
+        (envelope.failed_callback("t", 402, "Insufficient balance"), "Failed: Insufficient balance", True),
+        (envelope.failed_callback("t", 500, ""), "Failed: the gateway does not say why", True),
+        (b'{"data":"' + b"x" * 3_000_000 + b'"}', "3.0 MB long", False),
+    ],
+)
+def test_each_says_in_a_few_words_what_it_told(alice: User, body: bytes, words: str, failed: bool) -> None:
+    posting.store(alice, body)
+    row = html(signed_in(alice), "/settings/callbacks/")
+    assert f"<bdi>{words}" in row
+    assert ('class="why"' in row) is failed
+
+
+def test_a_failure_is_applied_and_not_green(alice: User) -> None:
+    streams.begin(owner_id=alice.pk, title="Radio", provider="assemblyai", task_id="t1")
+    posting.store(alice, envelope.stream_callback("t1", 16))
+    applying.apply_waiting()
+    row = html(signed_in(alice), "/settings/callbacks/?state=applied")
+    assert "Applied" in row
+    assert 'class="st ok"' not in row
+
+
+def test_a_job_that_is_known_is_named_and_each_state_has_its_own_word(alice: User) -> None:
+    for task_id, status in (("early", "running"), ("stopped", "cancelled")):
+        record = making.dictation(alice, "hello", title=f"The {task_id}")
+        Job.objects.create(record=record, kind="transcribe", status=status, due_at=timezone.now(), task_id=task_id)
+        posting.store(alice, envelope.rows_callback(task_id, [], 1.0, "x"))
+    applying.apply_waiting()
+    client = signed_in(alice)
+    for state, title, words in (("early", "The early", "Waits for its job"), ("unused", "The stopped", "Not used")):
+        shown = html(client, f"/settings/callbacks/?state={state}", **{"HX-Request": "true"})
+        assert title in shown
+        assert words in shown
+        assert "No record yet" not in shown
+        assert ("Apply again" in shown) is (state == "early")
+
+
+def test_the_list_asks_again_while_any_is_to_be_applied(alice: User) -> None:
+    client = signed_in(alice)
+    posting.store(alice, b"no json")
+    waiting = html(client, "/settings/callbacks/?state=unreadable&before=999")
+    assert 'hx-get="/settings/callbacks/?state=unreadable&amp;before=999"' in waiting
+    applying.apply_waiting()
+    settled = html(client, "/settings/callbacks/", **{"HX-Request": "true"})
+    assert "hx-get" not in settled
+    assert "<html" not in settled
+
+
+def test_one_callback_has_a_page_with_what_is_known_of_it(alice: User, bob: User) -> None:
+    posting.store(alice, f'{{"a":["{HOSTILE}"]}}'.replace('"><', '\\"><').encode())
+    applying.apply_waiting()
+    row = Callback.objects.get()
+    path = f"/settings/callbacks/{row.pk}/"
+    shown = html(signed_in(alice), path)
+    for words in (
+        "Not understood",
+        row.digest,
+        "content-type",
+        "application/json",
+        "Not checked",
+        row.reason,
+        "\\u202e",
+    ):
+        assert words in shown
+    assert "<script>alert" not in shown
+    assert "\u202e" not in shown
+    assert "\n  &quot;a&quot;: [\n" in html(signed_in(alice), path + "?indented")
+    assert signed_in(bob).get(path).status_code == 404
+    assert Client().get(path).status_code == 302
+
+
+@pytest.mark.parametrize("body", [b"[" * 900 + b"1," * 90_000 + b"1" + b"]" * 900, b"[" * 100_000, b"no json"])
+def test_what_would_be_endless_when_indented_is_shown_as_it_is(alice: User, body: bytes) -> None:
+    posting.store(alice, body)
+    shown = signed_in(alice).get(f"/settings/callbacks/{Callback.objects.get().pk}/?indented")
+    assert len(shown.content) < 1_100_000
+
+
+def test_of_a_long_body_the_beginning_is_shown(alice: User) -> None:
+    posting.store(alice, b"a" * 200_000 + b"b" * 3_000_000)
+    shown = html(signed_in(alice), f"/settings/callbacks/{Callback.objects.get().pk}/")
+    assert "The first 200 kB of 3.2 MB" in shown
+    assert "aab" not in shown
+
+
+def test_the_body_can_be_saved_by_its_owner_byte_for_byte(alice: User, bob: User) -> None:
+    raw = f"{HOSTILE}".encode() + b"\xff\x00"
+    posting.store(alice, raw)
     path = f"/settings/callbacks/{Callback.objects.get().pk}/body/"
     answer = signed_in(alice).get(path)
-    assert answer["Content-Type"] == "text/plain; charset=utf-8"
+    assert answer["Content-Type"] == "application/octet-stream"
+    assert answer["Content-Disposition"].startswith("attachment;")
     assert answer["X-Content-Type-Options"] == "nosniff"
-    assert HOSTILE in answer.content.decode()
+    assert answer.content == raw
     assert signed_in(bob).get(path).status_code == 404
     assert Client().get(path).status_code == 302
 
@@ -80,13 +176,17 @@ def test_applying_again_is_for_the_owner(alice: User, bob: User) -> None:
     callback = Callback.objects.get()
     path = f"/settings/callbacks/{callback.pk}/application/"
     assert signed_in(bob).post(path).status_code == 404
-    assert signed_in(alice).post(path).status_code == 302
+    given = {"state": "unreadable", "before": "77"}
+    assert signed_in(alice).post(path, given)["Location"] == "/settings/callbacks/?state=unreadable&before=77#came"
     callback.refresh_from_db()
     assert callback.state == Callback.State.STORED
 
 
 def test_another_address_can_be_made(alice: User, bob: User) -> None:
     before, others = hooks.path_of(alice), hooks.path_of(bob)
+    asked = html(signed_in(alice), "/settings/callbacks/address/")
+    assert "refused" in asked
+    assert hooks.path_of(alice) == before, "asking is not doing"
     assert signed_in(alice).post("/settings/callbacks/address/").status_code == 302
     assert hooks.path_of(alice) != before
     assert hooks.path_of(bob) == others

@@ -558,7 +558,7 @@ def test_an_outcome_waits_until_its_job_does(alice: User) -> None:
     job = file_job(alice, status="running")
     store(alice, envelope.rows_callback("f1", ROWS, 2.0, "whisper-1"))
     applying.apply_waiting()
-    assert states() == [State.UNCLAIMED]
+    assert states() == [State.EARLY]
     assert applying.claim_all() == 0
     jobs.await_call(job_id=job.pk, holder="me", until=timezone.now() + timedelta(hours=1))
     applying.apply_waiting()
@@ -595,7 +595,7 @@ def test_an_outcome_of_what_was_stopped_is_kept_and_not_called_applied(alice: Us
     store(alice, envelope.rows_callback("f1", ROWS, 2.0, "whisper-1"))
     applying.apply_waiting()
     row = Callback.objects.get()
-    assert (row.state, row.reason, row.job) == (State.UNCLAIMED, applying.NO_MORE, job)
+    assert (row.state, row.reason, row.job) == (State.UNUSED, applying.NO_MORE, job)
     assert applying.claim_all() == 0, "it is looked at again and again"
     assert not job.record.versions.exists()
 

@@ -62,7 +62,7 @@ def claim_all() -> int:
     """Take up whatever found its job since. How many: the worker looks now and then, should `claim` have been lost."""
     asked = Job.objects.filter(record__owner_id=OuterRef("owner_id"), task_id=OuterRef("task_id"))
     waiting = asked.exclude(status__in=_DEAF)
-    found = Callback.objects.filter(state=State.UNCLAIMED).exclude(task_id="").filter(Exists(waiting))
+    found = Callback.objects.untold().exclude(task_id="").filter(Exists(waiting))
     return found.update(state=State.STORED, reason="")
 
 
@@ -83,7 +83,7 @@ def apply_again(*, callback: Callback) -> None:
 
 
 def _claim(owner_id: int, task_id: str) -> None:
-    if Callback.objects.unclaimed(owner_id, task_id).update(state=State.STORED, reason=""):
+    if Callback.objects.untold().filter(owner_id=owner_id, task_id=task_id).update(state=State.STORED, reason=""):
         letters.ring()
 
 
@@ -108,9 +108,11 @@ def _apply(owner_id: int, task_id: str, told: Sequence[Read]) -> None:
             _set(rows, State.UNREADABLE, reason, task_id, job)
         good = [(row, read) for row, read in fresh if not _refusal(read, job)]
         if job is not None and job.status == Job.Status.CANCELLED:
-            _set([row for row, _ in good], State.UNCLAIMED, NO_MORE, task_id, job)
-        elif job is None or not _takes(job):
-            _set([row for row, _ in good], State.UNCLAIMED, NOT_YET if job else NO_TASK, task_id)
+            _set([row for row, _ in good], State.UNUSED, NO_MORE, task_id, job)
+        elif job is None:
+            _set([row for row, _ in good], State.UNCLAIMED, NO_TASK, task_id)
+        elif not _takes(job):
+            _set([row for row, _ in good], State.EARLY, NOT_YET, task_id, job)
         elif good:
             _tell(job, good)
             _set([row for row, _ in good], State.APPLIED, "", task_id, job)

@@ -30,6 +30,8 @@ class Callback(models.Model):
         STORED = "stored", "Stored"
         APPLIED = "applied", "Applied"
         UNCLAIMED = "unclaimed", "No task yet"  # nothing here asked for this task; attached when something does
+        EARLY = "early", "Waits for its job"  # the job that asked for it cannot be told yet
+        UNUSED = "unused", "Not used"  # its job was stopped meanwhile
         UNREADABLE = "unreadable", "Not understood"  # see reason; kept, and can be applied again
 
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="callbacks")

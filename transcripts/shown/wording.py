@@ -219,6 +219,11 @@ def moment(when: datetime) -> str:
     return f"{local.day} {local:%b}, {local:%H:%M}"
 
 
+def instant(when: datetime) -> str:
+    """18 Nov, 14:05:09."""
+    return f"{moment(when)}:{timezone.localtime(when):%S}"
+
+
 def shelf_of(when: datetime, now: datetime) -> str:
     """The heading a settled record stands under: Today, Yesterday, This week, then its month."""
     local, today = timezone.localtime(when), timezone.localtime(now)

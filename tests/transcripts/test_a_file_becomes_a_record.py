@@ -237,6 +237,7 @@ def test_trouble_that_passes_is_tried_again_by_itself(hosted: StandIn, alice: Us
     for _ in range(3):
         work()
         said.append(state(record).reason)
+        assert state(record).is_calm is bool(said[-1])
         Job.objects.filter(status=Job.Status.QUEUED).update(due_at=timezone.now())
     assert state(record).words == "Ready"
     away, full, _ = said
@@ -252,6 +253,7 @@ def test_what_was_given_up_promises_no_further_try(hosted: StandIn, alice: User,
         work()
         Job.objects.filter(status=Job.Status.QUEUED).update(due_at=timezone.now())
     assert (state(record).reason, state(record).can_retry) == ("The gateway is at capacity.", True)
+    assert not state(record).is_calm
 
 
 def test_a_long_recording_is_called_back_about(
@@ -264,6 +266,7 @@ def test_a_long_recording_is_called_back_about(
     work()
     job = job_of(Job.Kind.TRANSCRIBE)
     assert (job.status, len(job.task_id), state(record).words) == (Job.Status.AWAITING, 32, "Transcribing")
+    assert (state(record).reason, state(record).is_calm) == (wording.CALLS_BACK, True)
     rows = [{"start_time": 0.0, "end_time": 2.0, "text": "Called back.", "speaker": None}]
     callback = _callback(job.task_id, rows)
     assert Job.objects.awaiting(hosted.url, job.task_id).get() == job
@@ -520,6 +523,7 @@ def test_a_job_that_is_stopped_stays_stopped_and_can_be_taken_up(hosted: StandIn
     found = state(record)
     assert (found.words, found.can_retry) == ("Stopped at 18 %", True)
     assert found.reason == "You stopped this at 18 %. The recording is kept."
+    assert (found.look, found.is_calm) == ("stopped", True), "nobody is warned of what they did"
     jobs.retry(record_id=record.pk, job_id=state(record).retries)
     work()
     assert state(record).words == "Ready"

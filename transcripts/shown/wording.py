@@ -11,6 +11,7 @@ from django.conf.locale import LANG_INFO
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
+from transcripts.jobs import AGAIN
 from transcripts.models import Job, Record
 from transcripts.services import ATTENDED, UNHEARD
 from transcripts.streams import ASKED, UNTIL
@@ -19,6 +20,7 @@ WORKING = (Job.Status.QUEUED, Job.Status.RUNNING, Job.Status.AWAITING)
 SILENT = timedelta(seconds=15)
 """So long a stream may bring nothing before that is worth a word: its source may be away, or nobody speaks."""
 AWAY = "If its source is away, it is tried again by itself."
+CALLS_BACK = "The gateway works on it and will call back."
 LEFT_OPEN = "This dictation was not finished. What was said is safe: continue it, or finish it."
 
 
@@ -28,7 +30,7 @@ class State:
 
     words: str
     look: str = "done"
-    """live, bad, done, or empty: work going on."""
+    """live, bad, stopped, done, or empty: work going on."""
     percent: int | None = None
     reason: str = ""
     retries: int | None = None
@@ -50,6 +52,11 @@ class State:
     def can_retry(self) -> bool:
         return self.retries is not None
 
+    @property
+    def is_calm(self) -> bool:
+        """Whether its reason is news that asks nothing of the person."""
+        return self.look == "stopped" or self.reason == CALLS_BACK or self.reason.endswith(AGAIN)
+
 
 def state_of(record: Record, jobs: Iterable[Job], *, edited: bool, now: datetime) -> State:
     """The state of a record with these jobs, oldest first."""
@@ -68,7 +75,8 @@ def state_of(record: Record, jobs: Iterable[Job], *, edited: bool, now: datetime
         return State("Finishing", "", reason=seal.reason if seal else "", changes=True)
     if record.status == Record.Status.FAILED:
         job = _stopped(latest)
-        return State(_failed(job), "bad", reason=record.status_reason, retries=job.pk if job else None)
+        look = "stopped" if job and job.status == Job.Status.CANCELLED else "bad"
+        return State(_failed(job), look, reason=record.status_reason, retries=job.pk if job else None)
     again = latest.get(Job.Kind.TRANSCRIBE)
     if again and again.status in WORKING:
         return _transcribing(again, now)
@@ -137,7 +145,7 @@ def _coming(latest: dict[str, Job], now: datetime) -> State:
 def _transcribing(job: Job, now: datetime) -> State:
     doing = State("Transcribing", "", reason=job.reason, changes=True, can_cancel=True)
     if job.status == Job.Status.AWAITING:
-        return replace(doing, reason="The gateway works on it and will call back.")
+        return replace(doing, reason=CALLS_BACK)
     if job.status == Job.Status.QUEUED or (job.task_id and job.begun_at is None):
         ahead = Job.objects.ahead_of(job).count()
         return replace(doing, words=f"Queued, {ahead} ahead" if ahead else "Queued")

@@ -422,3 +422,47 @@ def check(page: Page, name: str) -> None:
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), name
     right = "[...document.querySelectorAll('.player, .player *')].map((one) => one.getBoundingClientRect().right)"
     assert page.evaluate(f"Math.max(0, ...{right}) <= innerWidth"), f"{name}: the player is cut off"
+
+
+OVER = """() => {
+  document.getElementById('notices').innerHTML = '<mem-notice class="notice"><p>Something that is told in two lines of words, and stays until it is dismissed.</p><button class="link" type="button" data-dismiss>Dismiss</button></mem-notice>';
+  const notice = document.querySelector('.notice').getBoundingClientRect();
+  return [...document.querySelectorAll('h1, .meta, .title, #marks h2, .player, .dock')].filter((one) => {
+    const box = one.getBoundingClientRect();
+    return box.width && box.left < notice.right && notice.left < box.right && box.top < notice.bottom && notice.top < box.bottom;
+  }).map((one) => one.outerHTML);
+}"""  # noqa: E501
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_a_notice_covers_neither_the_head_of_a_page_nor_what_floats(
+    driven: Driven, seeded: tuple[RunningServer, str], width: int
+) -> None:
+    page = driven.page
+    page.set_viewport_size({"width": width, "height": 844})
+    for path in ("/", f"/transcripts/{seeded[1]}/", "/transcripts/"):
+        page.goto(seeded[0].url + path)
+        page.locator("main").wait_for()
+        assert page.evaluate(OVER) == [], path
+        page.get_by_role("button", name="Dismiss").click()
+        assert page.locator(".notice").count() == 0
+
+
+MIDDLES = """() => ['.clock .rate', '.clock', '.ctl'].map((one) => {
+  const box = document.querySelector(one).getBoundingClientRect();
+  return Math.round((box.top + box.bottom) / 2);
+})"""
+
+
+@pytest.mark.parametrize("width", [320, 390])
+def test_the_speed_stays_beside_a_long_clock(driven: Driven, seeded: tuple[RunningServer, str], width: int) -> None:
+    page = driven.page
+    page.set_viewport_size({"width": width, "height": 844})
+    page.goto(f"{seeded[0].url}/transcripts/{seeded[1]}/")
+    for clock in ("0:44", "10:00", "1:02:15"):
+        page.evaluate(
+            "(clock) => document.querySelectorAll('.clock b, [data-length]').forEach((one) => one.textContent = clock)",
+            clock,
+        )
+        assert len({*page.evaluate(MIDDLES)}) == 1, clock
+        assert page.evaluate("document.querySelector('.rate').getBoundingClientRect().right <= innerWidth - 12"), clock

@@ -35,6 +35,11 @@ services.finish(record_id=record.pk)
 jobs.run(job_id=Job.objects.get(record=record, kind="seal").pk, work=recordings.seal)
 print(record.pk)
 """
+MARKED = """() => [...document.querySelectorAll('[aria-invalid]')].map((one) =>
+  getComputedStyle(one).borderColor !== getComputedStyle(document.getElementById('title')).borderColor)"""
+GAP = """() => [...document.querySelectorAll('[aria-invalid]')].map((one) =>
+  Math.round(document.getElementById(one.getAttribute('aria-describedby')).getBoundingClientRect().top
+    - one.getBoundingClientRect().bottom))"""
 WIDE = "() => document.documentElement.scrollWidth > document.documentElement.clientWidth"
 
 
@@ -121,3 +126,10 @@ def test_streams_are_listed_and_a_bad_address_is_told(driven: Driven) -> None:
     page.get_by_role("alert").first.wait_for()
     assert page.get_by_label("Address").input_value() == "ftp://radio.example/evening"
     assert_sound(driven, "streams-refused")
+    for label, wrong in (("Address", "ftp://radio.example/evening"), ("Stop after", "0")):
+        page.get_by_label("Address").fill("rtsp://radio.example/evening")
+        page.get_by_label(label).fill(wrong)
+        page.get_by_role("button", name="Start").click()
+        page.locator(f"[aria-invalid]:below(label:has-text('{label}'))").first.wait_for()
+        assert page.evaluate(MARKED) == [True], f"the field of {label} looks as if it were right"
+        assert page.evaluate(GAP) == [6]

@@ -44,6 +44,10 @@ def signed_in(user: User) -> Client:
     return client
 
 
+def page(client: Client, record: Record, asked: str = "") -> str:
+    return client.get(f"/transcripts/{record.pk}/{asked}").content.decode()
+
+
 def shown(record: Record) -> list[tuple[int, int, str]]:
     assert record.current_version is not None
     return list(record.current_version.segments.shown().values_list("start_ms", "end_ms", "text"))
@@ -168,14 +172,47 @@ def test_a_transcript_becomes_a_version_beside_the_recording_and_corrections_go_
     editing.rewrite(version=version, keys=[row.key], revisions=[0], text="the last fairy leaves", user_id=alice.pk)
     address = f"/transcripts/{record.pk}/versions/"
     assert signed_in(bob).post(address, {"file": file("a.srt", SRT)}).status_code == 404
-    signed_in(alice).post(address, {"file": file("a.srt", SRT.replace(b"00:00:01", b"00:00:00"))})
+    client = signed_in(alice)
+    client.post(address, {"file": file("a.srt", SRT.replace(b"00:00:01", b"00:00:00"))})
+    assert "“a.srt” is brought in as a version. Your corrected text stays" in page(client, record)
     made = record.versions.get(kind=Version.Kind.IMPORTED)
     record.refresh_from_db()
     assert record.current_version == version
     assert made.segments.shown()[0].text == "The last ferry leaves."
-    signed_in(alice).post(address, {})
-    signed_in(alice).post(address, {"file": file("a.srt", b"?")})
     assert record.versions.count() == 2
+    assert "<span>Imported from</span>" in page(client, record, "?version=2")
+    assert "<span>Imported from</span>" not in page(client, record)
+
+
+@pytest.mark.parametrize(
+    ("files", "says"),
+    [
+        ({}, "Choose a file first."),
+        ({"file": ("<b>.srt", b"?")}, "&lt;b&gt;.srt: This is not an SRT file"),
+    ],
+)
+def test_what_is_no_version_is_told_at_the_form_which_stays_open(
+    alice: User, files: dict[str, tuple[str, bytes]], says: str
+) -> None:
+    record = making.dictation(alice, "the fairy leaves")
+    client = signed_in(alice)
+    given = {field: file(*one) for field, one in files.items()}
+    answer = client.post(f"/transcripts/{record.pk}/versions/", given)
+    assert answer["Location"] == f"/transcripts/{record.pk}/#bring"
+    told = page(client, record)
+    assert '<details class="bring" id="bring" open>' in told
+    assert says in told.partition('id="bring-why"')[2]
+    assert "<mem-notice" not in told
+    again = page(client, record)
+    assert " open>" not in again.partition('class="bring"')[2][:40]
+    assert record.versions.count() == 1
+
+
+def test_a_version_that_is_brought_in_is_shown_and_told(alice: User) -> None:
+    record = making.dictation(alice, "the fairy leaves")
+    client = signed_in(alice)
+    client.post(f"/transcripts/{record.pk}/versions/", {"file": file("a.srt", SRT)})
+    assert "“a.srt” is brought in as a version, and shown from now on." in page(client, record)
 
 
 def test_a_dropped_caption_file_is_no_recording_that_failed(alice: User) -> None:

@@ -26,6 +26,7 @@ from transcripts.shown.cards import card
 from transcripts.shown.paragraphs import voices_of
 from transcripts.views import marks
 from transcripts.views.exports import QUICK
+from transcripts.views.imports import AT_FORM
 from transcripts.views.lookup import binned_of, person, record_for_page, record_of, single_keys, version_of
 from transcripts.views.segments import first_turns
 
@@ -44,6 +45,7 @@ def record(request: HttpRequest, record_id: uuid.UUID) -> HttpResponse:
     work = list(found.jobs.order_by("id"))
     context = _about(found, version, spoken, work) | _state(found, version, versions, work)
     context["single_keys"] = single_keys(request)
+    context["refused"] = [message for message in messages.get_messages(request) if message.extra_tags == AT_FORM]
     context |= marks.section(found, version, cast(Recording | None, context["recording"])) | _sought(request, found)
     if version is not None:
         context |= first_turns(found, version, spoken)
@@ -109,7 +111,7 @@ def _facts(found: Record, version: Version | None, work: Sequence[Job]) -> list[
         }  # fmt: skip
         facts += [(name, value) for name, value in told.items() if value]
     if version is not None and version.model:
-        facts.append(("Heard by", version.model))
+        facts.append(("Imported from" if version.kind == Version.Kind.IMPORTED else "Heard by", version.model))
     if found.gateway:
         facts.append(("Gateway", found.gateway))
     return facts

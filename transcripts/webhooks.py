@@ -43,6 +43,8 @@ COMMIT_SECONDS = 10.0
 LARGEST_GROUP = 500
 MOST_HELD = 64 * 1024 * 1024
 RING_SECONDS = 0.25
+NOTE_SECONDS = 60.0
+"""So far apart it is written down how many were refused, however many are."""
 TOLERANCE_SECONDS = 300
 _KEPT_HEADERS = frozenset(
     {"content-type", "user-agent", "webhook-id", "webhook-timestamp", "memweb-sequence", "x-request-id"}
@@ -75,6 +77,8 @@ class Inbox:
     def __init__(self) -> None:
         self._waiting: list[Post] = []
         self._busy = self._bell_is_set = False
+        self._refused: dict[str, tuple[int, datetime]] = {}
+        self._noted_at = -NOTE_SECONDS
         self.held = 0
 
     async def keep(self, letter: letters.Letter) -> bool:
@@ -131,6 +135,20 @@ class Inbox:
         future = writer.submit(letters.ring)
         future.add_done_callback(lambda done: done.cancelled() or done.exception())  # the worker also looks by itself
 
+    def refuse(self, letter: letters.Letter) -> None:
+        """Count a known address's wrong signature: the first is written down at once, the others each minute."""
+        loop = asyncio.get_running_loop()
+        if not self._refused:
+            loop.call_at(max(loop.time(), self._noted_at + NOTE_SECONDS), self._note)
+        count, _ = self._refused.get(letter.secret_digest, (0, None))
+        self._refused[letter.secret_digest] = count + 1, letter.arrived_at
+
+    def _note(self) -> None:
+        self._noted_at = asyncio.get_running_loop().time()
+        refused, self._refused = self._refused, {}
+        future = writer.submit(letters.note_refused, refused)
+        future.add_done_callback(lambda done: done.cancelled() or done.exception())  # a count, worth no more
+
 
 _inboxes: WeakKeyDictionary[asyncio.AbstractEventLoop, Inbox] = WeakKeyDictionary()
 
@@ -177,6 +195,7 @@ async def _take(secret: str, scope: Scope, receive: Receive) -> tuple[int, str]:
     if not posts:
         return 405, "Callbacks are posted here."
     if signature == "wrong":
+        inbox.refuse(letter)
         return 401, "The signature does not fit this callback, or is older than five minutes."
     return 200, "Stored."
 

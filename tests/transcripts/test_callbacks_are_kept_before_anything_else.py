@@ -6,12 +6,15 @@ import asyncio
 import hashlib
 import time
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
 import pytest
 from asgiref.sync import sync_to_async
 from django.core.management import CommandError, call_command
 from django.db import OperationalError
+from django.test import Client
+from django.utils import timezone
 from standardwebhooks.webhooks import Webhook
 
 from memweb.accounts.models import User
@@ -130,6 +133,41 @@ async def test_a_right_signature_is_noted_and_a_wrong_one_refused(path: str, set
     assert (await request(path, BODY, headers=signed(BODY, name="msg_3", at=int(time.time()) - 400))).status == 401
     assert (await request(path, BODY, headers={**headers, "webhook-timestamp": "soon"})).status == 401
     assert [callback.signed for callback in await kept()] == [True]
+
+
+async def test_wrong_signatures_are_counted_in_few_writes(
+    path: str, settings: Any, monkeypatch: pytest.MonkeyPatch, alice: User, client: Client
+) -> None:
+    settings.WEBHOOK_SECRETS = [SIGNING_SECRET]
+    monkeypatch.setattr(webhooks, "NOTE_SECONDS", 0.5)
+    noted: list[int] = []
+    note = letters.note_refused
+
+    def counted(refused: dict[str, tuple[int, datetime]]) -> None:
+        noted.extend(count for count, _ in refused.values())
+        note(refused)
+
+    monkeypatch.setattr(letters, "note_refused", counted)
+    began = timezone.now()
+    for number in range(5):
+        headers = signed(b"another", name=f"msg_{number}", at=int(time.time()))
+        assert (await request(path, BODY, headers=headers)).status == 401
+    assert (await request("/hooks/" + "x" * 43 + "/", BODY, headers=headers)).status == 404
+    async with asyncio.timeout(10):
+        while sum(noted) < 5:
+            await asyncio.sleep(0.05)
+    await asyncio.to_thread(writer.close)
+    assert len(noted) <= 2
+    hook = await Hook.objects.aget(user=alice)
+    assert hook.refused == 5
+    assert hook.refused_at is not None
+    assert hook.refused_at >= began
+    assert not await kept()
+    await client.aforce_login(alice)
+    shown = (await sync_to_async(client.get)("/settings/callbacks/")).content.decode()
+    assert "Refused: 5, the last" in shown
+    await sync_to_async(hooks.replace)(user=alice)
+    assert "Refused:" not in (await sync_to_async(client.get)("/settings/callbacks/")).content.decode()
 
 
 async def test_what_the_reference_library_signs_is_right(path: str, settings: Any) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from datetime import timedelta
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
@@ -15,6 +16,9 @@ from memweb.accounts.models import User
 from memweb.accounts.seal import seal, unseal
 from memweb.upstream.address import Gateway
 from transcripts.callbacks.inbox import Hook
+
+REMEMBERED = timedelta(days=7)
+"""So long after the last one it is said that callbacks were refused."""
 
 
 def address_of(user: User) -> str:
@@ -47,9 +51,14 @@ def path_of(user: User) -> str:
 def replace(*, user: User) -> str:
     """A new secret; the former address is unknown from now on."""
     secret = secrets.token_urlsafe(32)
-    made = {"digest": digest_of(secret), "sealed": seal(secret), "made_at": timezone.now()}
-    Hook.objects.update_or_create(user=user, defaults=made)
+    made = {"digest": digest_of(secret), "sealed": seal(secret), "made_at": timezone.now(), "refused": 0}
+    Hook.objects.update_or_create(user=user, defaults={**made, "refused_at": None})
     return secret
+
+
+def refusals_of(user: User) -> Hook | None:
+    """This person's address with how many it refused for their signatures; None where none was in the last days."""
+    return Hook.objects.filter(user=user, refused_at__gt=timezone.now() - REMEMBERED).first()
 
 
 def digest_of(secret: str) -> str:

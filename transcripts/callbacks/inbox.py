@@ -18,6 +18,8 @@ class Hook(models.Model):
     digest = models.CharField(max_length=64, unique=True)  # SHA-256 of the secret
     sealed = models.BinaryField()  # the secret, encrypted: see accounts.seal
     made_at = models.DateTimeField()
+    refused = models.PositiveIntegerField(default=0)  # how many came with a wrong signature
+    refused_at = models.DateTimeField(null=True, blank=True)  # the last of them
 
     def __str__(self) -> str:
         return f"hook of {self.user_id}"

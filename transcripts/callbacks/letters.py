@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import connection, transaction
+from django.db.models import F
 
 from memweb.speech.text import line
 from transcripts.callbacks.inbox import Callback, Hook
@@ -72,6 +73,13 @@ def _row(letter: Letter, owner_id: int) -> list[Any]:
         "",
         "",
     ]
+
+
+@transaction.atomic
+def note_refused(refused: Mapping[str, tuple[int, datetime]]) -> None:
+    """Add to each address, by its digest, how many were refused since, and when the last was."""
+    for digest, (count, at) in refused.items():
+        Hook.objects.filter(digest=digest).update(refused=F("refused") + count, refused_at=at)
 
 
 def ring() -> None:

@@ -58,6 +58,7 @@ def callbacks(request: HttpRequest) -> HttpResponse:
     gateway = asked.gateway_of(person(request))
     context |= {
         "address": hooks.address_of(person(request)),
+        "refusals": hooks.refusals_of(person(request)),
         "out_of_reach": not gateway.built_in and hooks.is_out_of_reach(gateway),
         "states": [(value, label, value == state) for value, label in State.choices],
     }

@@ -23,6 +23,7 @@ from memweb.speech import meter
 from memweb.upstream import errors
 from memweb.upstream.address import Gateway
 
+LATER = "Recording goes on; words follow later."
 CONNECT_SECONDS = 5.0
 PING_SECONDS = 3.0
 DEAD_SECONDS = 9.0  # to be found within 10 s
@@ -244,10 +245,12 @@ async def connect(gateway: Gateway, query: list[tuple[str, str]]) -> LiveConnect
             except BaseException:  # whoever gives up waiting has nothing to close it by
                 connection.close()
                 raise
+    except addresses.Unknown as error:
+        raise errors.Unreachable(f"{error} {LATER}") from None
     except addresses.Forbidden as error:
         raise errors.for_forbidden(error) from None
     except (OSError, TimeoutError) as error:
-        raise errors.Unreachable("The gateway does not answer. Recording goes on; words follow later.") from error
+        raise errors.Unreachable(f"The gateway does not answer. {LATER}") from error
     return connection
 
 

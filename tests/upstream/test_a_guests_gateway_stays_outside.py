@@ -176,10 +176,12 @@ def test_a_redirect_is_not_followed_inside(canary: Canary, scheme: str) -> None:
     assert (door.hits, canary.hits) == (1, 0)
 
 
-def test_a_name_without_an_address_is_tried_again() -> None:
+@pytest.mark.parametrize(("use", "says"), [(by_http, "has no address."), (by_socket, "words follow later.")])
+async def test_a_name_without_an_address_is_tried_again(use: Callable[[Gateway], Any], says: str) -> None:
     with pytest.raises(errors.Unreachable) as told:
-        by_http(gateway_for(user_id=1, url="http://no-such-host.invalid", key="k"))
+        await used(use, gateway_for(user_id=1, url="http://no-such-host.invalid", key="k"))
     assert told.value.retry
+    assert told.value.sentence.endswith(says)
 
 
 def test_every_room_knows_whose_gateway_it_is(owner: User, guest: User) -> None:

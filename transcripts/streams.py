@@ -50,6 +50,7 @@ THEN: dict[int, str] = {
     StreamStatus.BALANCE: "Add to it, then start the stream again.",
 }
 """What to do about it, where "Start again" is not enough."""
+SOURCE_ENDED = "The source ended this stream."
 NOT_BEGUN = "The stream did not start."
 UNTOLD_END = "The gateway was asked to stop this stream and has told nothing since."
 QUIET_END = "The gateway has told nothing of this stream for {hours} hours, so it was stopped."
@@ -212,7 +213,8 @@ def _note(job: Job, version: Version, fold: StreamFold) -> None:
 
 def _close(job: Job, read: StreamMessage | envelope.TaskFailed) -> None:
     """The stream is over: the record says how, and can be read. What comes later still finds its place."""
-    status = Job.Status.DONE if read.status == StreamStatus.STOPPED else Job.Status.FAILED
+    is_well = read.status == StreamStatus.STOPPED or _came_to_its_end(job, read)
+    status = Job.Status.DONE if is_well else Job.Status.FAILED
     _end(job, status, _why(job, read), THEN.get(read.status, ""))
 
 
@@ -220,12 +222,19 @@ def _why(job: Job, read: StreamMessage | envelope.TaskFailed) -> str:
     """How it ended, in the gateway's words too where ours do not say the same."""
     if read.status in (StreamStatus.STOPPED, StreamStatus.CAPACITY, StreamStatus.BALANCE):
         return ENDS[read.status]
+    if _came_to_its_end(job, read):
+        return SOURCE_ENDED
     if read.status == StreamStatus.FAILED:
         sentence = ENDS[StreamStatus.FAILED] if job.begun_at else NOT_BEGUN
     else:
         sentence = EXPLAINED_END if read.message else UNKNOWN_END
     said = read.message.rstrip(".")
     return f"{sentence} The gateway says: {said}." if said else sentence
+
+
+def _came_to_its_end(job: Job, read: StreamMessage | envelope.TaskFailed) -> bool:
+    """Whether it was heard, and its source had no more."""
+    return isinstance(read, StreamMessage) and read.ended_by_its_source and job.begun_at is not None
 
 
 @transaction.atomic

@@ -39,7 +39,6 @@ FINISH_S, STOP_S, LET_GO_S = 20.0, 5.0, 2.0
 PIECE = 3200
 OPENING = 2 * 32_000
 """So many bytes of a source's first sound tell whether it begins again with the same, as a recording does."""
-ENDED = "Stream ended by its source"
 EMPTY = "The balance is used up."
 UNEXPECTED = "Something unexpected stopped this stream."
 OpenLine = Callable[[str, Mapping[str, list[str]], str], Awaitable[Line]]
@@ -158,7 +157,7 @@ class Run:
                 pulling.result()
             except Over as over:
                 return over
-            return Over(StreamStatus.FAILED, ENDED)
+            return Over(StreamStatus.FAILED, envelope.SOURCE_ENDED)
         if self._cut.done():
             reason = self._cut.result()
             if reason is None:
@@ -211,7 +210,7 @@ class Run:
             if self._last_ms:
                 piece = piece[: max(0, 32 * (self._last_ms - self._first_ms - self._before_ms) - self._sent)]
             if not piece:
-                raise Over(StreamStatus.FAILED, ENDED)
+                raise Over(StreamStatus.FAILED, envelope.SOURCE_ENDED)
             total_ms = self._before_ms + pcm.ms_of_bytes(self._sent + len(piece))
             if total_ms > self._paid_ms:
                 await self._charge(total_ms)

@@ -73,6 +73,10 @@ def stream_failure(code: int, message: str) -> dict[str, Any]:
     return {"code": code, "message": message, "data": None}
 
 
+SOURCE_ENDED = "Stream ended by its source"
+"""What is said with status -1 where nothing failed."""
+
+
 class StreamStatus(IntEnum):
     """What a stream's callback tells about the stream."""
 
@@ -97,6 +101,11 @@ class StreamMessage:
     @property
     def goes_on(self) -> bool:
         return self.status == StreamStatus.RUNNING
+
+    @property
+    def ended_by_its_source(self) -> bool:
+        """Whether it ended as a recording does, or a broadcast that is over."""
+        return self.status == StreamStatus.FAILED and self.message.rstrip(".") == SOURCE_ENDED
 
     @property
     def is_gap(self) -> bool:

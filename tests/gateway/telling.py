@@ -117,7 +117,7 @@ def streams() -> dict[str, dict[str, Any]]:
         "status 14": envelope.stream_callback(TASK, 14, pulled.STOPPED),
         "status 16": envelope.stream_callback(TASK, 16, "Every place is taken."),
         "status 402": envelope.stream_callback(TASK, 402, conductor.EMPTY),
-        "status -1": envelope.stream_callback(TASK, -1, conductor.ENDED),
+        "status -1": envelope.stream_callback(TASK, -1, envelope.SOURCE_ENDED),
     }
     return {name: json.loads(body) for name, body in bodies.items()}
 

@@ -248,7 +248,7 @@ def test_a_source_that_is_none_ends_with_the_reason(account: Account, web: str, 
     queue(account, web + path)
     conduct(Script(), over)
     assert [message["status"] for message in told()][-1] == -1
-    assert told()[-1]["message"] != conductor.ENDED
+    assert told()[-1]["message"] != envelope.SOURCE_ENDED
 
 
 def test_only_the_asked_part_of_a_recording_is_heard(account: Account, web: str, recording: Path) -> None:

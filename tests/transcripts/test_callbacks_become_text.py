@@ -395,6 +395,7 @@ def test_what_another_process_has_applied_meanwhile_counts_here_too(alice: User)
     [
         (14, "Stream stopped by user", "done", ""),
         (-1, None, "failed", "The stream broke off. What was said is kept."),
+        (-1, "Stream ended by its source", "done", "The source ended this stream. What was said is kept."),
         (-1, "The source went away.", "failed", "off. The gateway says: The source went away. What was said is kept."),
         (16, None, "failed", "no place left"),
         (
@@ -418,6 +419,16 @@ def test_an_end_closes_the_record_in_words(alice: User, status: int, message: st
     assert record.ended_at
     assert Job.objects.get(record=record).status == job
     assert said(record) == ["Before.", "Late."]
+
+
+def test_a_source_that_came_to_its_end_is_no_trouble(alice: User) -> None:
+    record = stream(alice, "t1")
+    store(alice, turn("t1", 0, "All of it."), envelope.stream_callback("t1", -1, "Stream ended by its source"))
+    applying.apply_waiting()
+    record.refresh_from_db()
+    state = wording.state_of(record, record.jobs.order_by("id"), edited=False, now=timezone.now())
+    assert (state.words, state.look, state.is_calm, state.can_start_again) == ("Ready", "done", True, False)
+    assert wording.end_of(record.jobs.get()) == "Ended"
 
 
 def test_an_end_that_is_told_late_takes_the_place_of_our_own_guess(alice: User) -> None:

@@ -14,7 +14,7 @@ from django.utils.dateparse import parse_datetime
 from transcripts.jobs import AGAIN
 from transcripts.models import Job, Record
 from transcripts.services import ATTENDED, UNHEARD
-from transcripts.streams import ASKED, UNTIL
+from transcripts.streams import ASKED, SOURCE_ENDED, UNTIL
 
 WORKING = (Job.Status.QUEUED, Job.Status.RUNNING, Job.Status.AWAITING)
 SILENT = timedelta(seconds=15)
@@ -55,7 +55,9 @@ class State:
     @property
     def is_calm(self) -> bool:
         """Whether its reason is news that asks nothing of the person."""
-        return self.look == "stopped" or self.reason == CALLS_BACK or self.reason.endswith(AGAIN)
+        if self.look == "stopped" or self.reason.endswith(AGAIN):
+            return True
+        return self.reason == CALLS_BACK or self.reason.startswith(SOURCE_ENDED)
 
 
 def state_of(record: Record, jobs: Iterable[Job], *, edited: bool, now: datetime) -> State:
@@ -120,7 +122,7 @@ def end_of(job: Job | None) -> str:
     """How a stream ended, in a word or two; its record's reason says more."""
     if job is None or job.status == Job.Status.FAILED:
         return "Did not start" if job and job.begun_at is None else "Ended"
-    return "Stopped"
+    return "Ended" if job.reason.startswith(SOURCE_ENDED) else "Stopped"
 
 
 def stops_at(job: Job) -> str:

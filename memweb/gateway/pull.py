@@ -92,6 +92,8 @@ class Source:
     async def _plain(self, answer: httpx.Response, head: bytes, body: AsyncIterator[bytes]) -> Pieces:
         """One answer that is the media: a recording, or a radio that never ends."""
         never_ends = self.is_live = _is_live(answer.headers)
+        if not head:
+            raise (SourceGone if never_ends else SourceUseless)("The source sends nothing.")
 
         async def bytes_of() -> Pieces:
             yield head

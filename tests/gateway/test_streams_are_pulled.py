@@ -159,6 +159,13 @@ async def test_a_radio_is_heard_until_it_is_cut(tones: Path, tmp_path: Path) -> 
     assert heard_tones(pcm) == list(TONES) * 2
 
 
+async def test_a_source_that_sends_nothing_is_told_as_such(tmp_path: Path) -> None:
+    (tmp_path / "empty").write_bytes(b"")
+    with sources.web_server(tmp_path, {}, {"/radio": lambda: iter(())}) as url:
+        assert (await pulled(f"{url}/radio"))[1] == "SourceGone: The source sends nothing."
+        assert (await pulled(f"{url}/empty"))[1] == "SourceUseless: The source sends nothing."
+
+
 async def test_rtmp_is_heard_as_it_is_published(tones: Path, tmp_path: Path) -> None:
     with sources.rtmp_server(tmp_path) as url:
         publisher = sources.Publisher(f"{url}/stage", tones)

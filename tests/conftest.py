@@ -86,6 +86,7 @@ def django_db_setup(django_db_setup: None, django_db_blocker: pytest_django.Djan
     if connection.vendor == "postgresql":
         connection.ops.sql_flush = _deletions
     yield
+    browsers.close()  # where a browser's test was the last of all: no database is dropped beside its event loop
     with django_db_blocker.unblock():
         if connection.vendor == "postgresql":
             with connection.cursor() as cursor:

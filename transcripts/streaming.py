@@ -19,7 +19,7 @@ from memweb.upstream.http import Client
 from memweb.whereabouts import own_address
 from transcripts import streams
 from transcripts.callbacks import hooks
-from transcripts.errors import LibraryError, Refused
+from transcripts.errors import Later, LibraryError, Refused, Useless
 from transcripts.files import asked
 from transcripts.models import Job, Record
 
@@ -36,7 +36,7 @@ CALLBACK = "memweb_callback_url"
 def start(*, user: User, address: str, provider: str, language: str = "", title: str = "", minutes: int = 0) -> Record:
     """Have this person's gateway pull an address, and keep what it hears; stop after so many minutes, if any.
 
-    Raises LibraryError with a sentence.
+    Raises LibraryError with a sentence: Refused where the gateway would not have this address.
     """
     gateway = asked.gateway_of(user)
     parameters = {"language_code": language} if language and provider == "elevenlabs" else {}
@@ -61,7 +61,9 @@ def start(*, user: User, address: str, provider: str, language: str = "", title:
                     client.stop_stream(task_id)
                 raise
     except upstream.UpstreamError as error:
-        raise Refused(_why(error, gateway, user)) from error
+        if error.said:  # by the gateway, of what it was asked for
+            raise Refused(_why(error, gateway, user)) from error
+        raise (Later if error.retry else Useless)(error.advice) from error
 
 
 def stop(*, record: Record) -> None:
@@ -133,7 +135,7 @@ def _stopped(job: Job) -> bool:
 
 def _why(error: upstream.UpstreamError, gateway: Gateway, user: User) -> str:
     """What the gateway built in says is said by memweb itself; a setting's name is only for who can set it."""
-    if not gateway.built_in or not error.said:
+    if not gateway.built_in:
         return error.advice
     said = error.said.removeprefix("audio_url: ")
     return said if user.is_superuser else said.replace(addresses.LIST_IT, "Ask who runs this memweb.")

@@ -51,7 +51,8 @@ THEN: dict[int, str] = {
 }
 """What to do about it, where "Start again" is not enough."""
 SOURCE_ENDED = "The source ended this stream."
-NOT_BEGUN = "The stream did not start."
+NOT_BEGUN = "The gateway does not say why."
+"""Beside the state, which says that it did not start."""
 UNTOLD_END = "The gateway was asked to stop this stream and has told nothing since."
 QUIET_END = "The gateway has told nothing of this stream for {hours} hours, so it was stopped."
 UNKNOWN_END = "The stream ended, and the gateway did not say why."
@@ -225,11 +226,11 @@ def _why(job: Job, read: StreamMessage | envelope.TaskFailed) -> str:
     if _came_to_its_end(job, read):
         return SOURCE_ENDED
     if read.status == StreamStatus.FAILED:
-        sentence = ENDS[StreamStatus.FAILED] if job.begun_at else NOT_BEGUN
+        sentence = ENDS[StreamStatus.FAILED] if job.begun_at else "" if read.message else NOT_BEGUN
     else:
         sentence = EXPLAINED_END if read.message else UNKNOWN_END
     said = read.message.rstrip(".")
-    return f"{sentence} The gateway says: {said}." if said else sentence
+    return f"{sentence} The gateway says: {said}.".strip() if said else sentence
 
 
 def _came_to_its_end(job: Job, read: StreamMessage | envelope.TaskFailed) -> bool:

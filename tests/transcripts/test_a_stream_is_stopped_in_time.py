@@ -18,7 +18,7 @@ from memweb.upstream.address import Gateway
 from tests.gateway_stand_in import Fault, StandIn
 from tests.transcripts import making
 from transcripts import streaming, streams
-from transcripts.errors import Refused
+from transcripts.errors import LibraryError, Refused
 from transcripts.files import asked
 from transcripts.models import Job, Record
 from transcripts.shown import wording
@@ -61,8 +61,20 @@ def test_nobody_is_promised_a_second_try_at_starting_or_stopping(hosted: StandIn
     record = begun(alice)
     hosted.faults.extend([Fault("/audio-stream/start", status), Fault("/audio-stream/stop", status)])
     for again in (lambda: begun(alice), lambda: streaming.stop(record=record)):
-        with pytest.raises(Refused, match=r"^The gateway .*\. Try again in a moment\.$"):
+        with pytest.raises(LibraryError, match=r"^The gateway .*\. Try again in a moment\.$"):
             again()
+
+
+@pytest.mark.parametrize(("status", "marks"), [(500, False), (400, True)])
+def test_the_address_is_marked_only_where_it_is_at_fault(
+    hosted: StandIn, alice: User, client: Client, status: int, marks: bool
+) -> None:
+    client.force_login(alice)
+    hosted.faults.append(Fault("/audio-stream/start", status, "No such address."))
+    page = client.post("/streams/", {"address": "rtsp://chamber.example/live", "provider": "assemblyai"})
+    assert page.status_code == 422
+    assert ('id="address-why"' in page.content.decode()) == marks
+    assert page.content.decode().count('role="alert"') == 1
 
 
 @pytest.mark.parametrize(

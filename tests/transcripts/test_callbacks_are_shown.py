@@ -75,7 +75,7 @@ def test_a_page_without_callbacks_says_how_they_come(bob: User) -> None:
         (envelope.rows_callback("t", [{"text": "a"}] * 12, 1.0, "x"), "Words of a file, 12 rows", False),
         (envelope.failed_callback("t", 402, "Insufficient balance"), "Failed: Insufficient balance", True),
         (envelope.failed_callback("t", 500, ""), "Failed: the gateway does not say why", True),
-        (b'{"data":"' + b"x" * 3_000_000 + b'"}', "3.0 MB long", False),
+        (b'{"data":"' + b"x" * 3_000_000 + b'"}', "3 MB long", False),
     ],
 )
 def test_each_says_in_a_few_words_what_it_told(alice: User, body: bytes, words: str, failed: bool) -> None:
@@ -138,6 +138,8 @@ def test_one_callback_has_a_page_with_what_is_known_of_it(alice: User, bob: User
         assert words in shown
     assert "<script>alert" not in shown
     assert "\u202e" not in shown
+    assert ">Indented<" in shown
+    assert f'action="{path}application/"' in shown, "it waits to be applied again"
     assert "\n  &quot;a&quot;: [\n" in html(signed_in(alice), path + "?indented")
     assert signed_in(bob).get(path).status_code == 404
     assert Client().get(path).status_code == 302
@@ -148,6 +150,9 @@ def test_what_would_be_endless_when_indented_is_shown_as_it_is(alice: User, body
     posting.store(alice, body)
     shown = signed_in(alice).get(f"/settings/callbacks/{Callback.objects.get().pk}/?indented")
     assert len(shown.content) < 1_100_000
+    assert (
+        ">Indented<" not in signed_in(alice).get(f"/settings/callbacks/{Callback.objects.get().pk}/").content.decode()
+    )
 
 
 def test_of_a_long_body_the_beginning_is_shown(alice: User) -> None:

@@ -466,8 +466,11 @@ def test_a_stream_that_never_began_has_failed_and_claims_no_words(alice: User, c
     client.force_login(alice)
     page = client.get(f"/transcripts/{record.pk}/").content.decode()
     assert "Did not start" in page
-    assert "The stream did not start. The gateway says: The source is not there.<" in page
+    assert ">The gateway says: The source is not there.<" in page
     assert streams.KEPT not in page
+    assert "Copy all" not in page, "there is nothing to take away, or to correct"
+    assert "mem-editor" in page
+    assert "Undo" not in page
     assert "Nothing was heard" not in page, "the reason stands above"
     assert "Did not start" in client.get("/transcripts/").content.decode()
 

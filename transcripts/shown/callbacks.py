@@ -59,10 +59,20 @@ def _with(words: str, message: str) -> str:
 
 def body(raw: bytes, *, indented: bool) -> str:
     """The beginning of a body as text. What cannot be seen, or would turn other words around, is written out."""
-    shown = raw[:MOST_READ].decode("utf-8", "replace")
+    shown = _beginning(raw)
     if indented:
         shown = _indented(shown)
     return _UNSEEN.sub(lambda found: f"\\u{ord(found[0]):04x}", text.clean(shown))
+
+
+def can_indent(raw: bytes) -> bool:
+    """Whether indenting shows the same in another way."""
+    shown = _beginning(raw)
+    return len(raw) <= MOST_READ and _indented(shown) != shown
+
+
+def _beginning(raw: bytes) -> str:
+    return raw[:MOST_READ].decode("utf-8", "replace")
 
 
 def _indented(shown: str) -> str:

@@ -50,7 +50,13 @@ def record(request: HttpRequest, record_id: uuid.UUID) -> HttpResponse:
     if version is not None:
         context |= first_turns(found, version, spoken)
         context["can_undo"], context["can_redo"] = editing.can(version, person(request).pk)
+    context["has_words"] = version is not None and _may_have_words(context)
     return render(request, "transcripts/record.html", context)
+
+
+def _may_have_words(context: dict[str, Any]) -> bool:
+    """Whether there is anything to copy, correct and take away: now, in a moment, or by undoing."""
+    return any((context["text"], context["state"].changes, context["can_undo"], context["can_redo"]))
 
 
 def _about(found: Record, version: Version | None, spoken: list[Talk], work: Sequence[Job]) -> dict[str, object]:

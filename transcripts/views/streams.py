@@ -21,7 +21,7 @@ from memweb.speech import meter
 from memweb.upstream.address import Gateway
 from transcripts import streaming
 from transcripts.callbacks import hooks
-from transcripts.errors import LibraryError
+from transcripts.errors import LibraryError, Refused
 from transcripts.files import asked
 from transcripts.models import Job, Record
 from transcripts.shown import aired, wording
@@ -69,7 +69,7 @@ def streams(request: HttpRequest) -> HttpResponse:
             title=given["title"], minutes=given["minutes"] or 0,
         )  # fmt: skip
     except LibraryError as error:
-        form.add_error("address", str(error))
+        form.add_error("address" if isinstance(error, Refused) else None, str(error))
         return _page(request, form, status=422)
     return redirect("record", record.pk)
 

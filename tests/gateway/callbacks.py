@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from itertools import pairwise
+from itertools import groupby, pairwise
 from typing import Any
 
 import httpx
@@ -101,5 +101,9 @@ def _finals(told: list[dict[str, Any]]) -> list[str]:
 
 
 def _phrases(told: list[dict[str, Any]]) -> list[str]:
-    said = " ".join(re.findall(r"[a-z']+", " ".join(_finals(told)).lower()))
-    return re.findall("|".join(SAID), said)
+    """How well an engine hears is not asked here: what it says twice in one breath, of a sentence cut short, is one."""
+    found = []
+    for final in _finals(told):
+        said = " ".join(re.findall(r"[a-z']+", final.lower()))
+        found += [phrase for phrase, _ in groupby(re.findall("|".join(SAID), said))]
+    return found

@@ -77,7 +77,7 @@ class Fickle(Receiver):
         answers = self.answers[task_id]
         status = answers.pop(0) if len(answers) > 1 else answers[0]
         if status is None:
-            time.sleep(HANGS_S)
+            time.sleep(HANGS_S)  # nothing is waited for: a silent line is what the courier has to give up
         elif status == 204:
             self.accepted[task_id].append((received.number, received.headers["webhook-id"]))
         return status

@@ -111,7 +111,7 @@ def callback(request: HttpRequest, pk: int) -> HttpResponse:
         "cut": f"{shown.MOST_READ // 1000} kB" if row.size > shown.MOST_READ else "",
         "body": shown.body(bytes(row.raw), indented=indented),
         "indented": indented,
-        "can_indent": shown.can_indent(bytes(row.raw)),
+        "can_indent": not indented and shown.can_indent(bytes(row.raw)),
     }
     return render(request, "transcripts/callback.html", context)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from io import BytesIO
 from typing import cast
+from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 from docx import Document
 from docx.document import Document as Doc
@@ -50,8 +51,16 @@ def write(transcript: Transcript, options: Options = DEFAULT) -> bytes:
         _head(document, LIST)
     for note in listed:
         _list(document, note)
-    file = BytesIO()
-    document.save(file)
+    return _undated(document)
+
+
+def _undated(document: Doc) -> bytes:
+    """The file, whose bytes depend on what is in it, not on when it was made: an archive dates each of its parts."""
+    dated, file = BytesIO(), BytesIO()
+    document.save(dated)
+    with ZipFile(dated) as parts_of_it, ZipFile(file, "w", ZIP_DEFLATED) as undated:
+        for name in parts_of_it.namelist():
+            undated.writestr(ZipInfo(name), parts_of_it.read(name), ZIP_DEFLATED)
     return file.getvalue()
 
 

@@ -13,6 +13,7 @@ import re
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
@@ -414,6 +415,16 @@ def test_a_word_document_says_its_languages_and_directions() -> None:
 def test_what_xml_cannot_hold_is_replaced() -> None:
     [said] = word_document(written("docx", Transcript((Segment("1", 0, 9, "a\ufffe b\uffff c\x0b d\x00 e\ud800"),))))
     assert said.text == "a\ufffd b\ufffd c d\ufffd e\ufffd"
+
+
+def test_documents_do_not_tell_when_they_were_made() -> None:
+    """Else the same record, taken away twice, would be two files to whoever compares them."""
+    with zipfile.ZipFile(io.BytesIO(written("docx", TALK))) as archive:
+        assert archive.testzip() is None
+        assert {part.date_time for part in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
+    about = pypdf.PdfReader(io.BytesIO(written("pdf", TALK))).metadata
+    assert about is not None
+    assert about.creation_date == datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def test_documents_have_the_title_and_the_names_people_gave() -> None:

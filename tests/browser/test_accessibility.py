@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.browser import axe
 from tests.browser.driving import Driven, browser
 from tests.running import RunningServer
 
 pytestmark = pytest.mark.browser
 
-AXE = Path(__file__).parent / "vendor" / "axe.min.js"
-SHOTS = os.environ.get("BROWSER_SCREENSHOTS", "")
 STATES = {
     "idle": {"phase": "idle"},
     "asking": {"phase": "asking"},
@@ -61,9 +59,6 @@ WORDS = [
     "somebody laughs, the sentence that came just after the door closed.",
     "Then a short story about Dona Amélia’s kitchen,",
 ]
-_RUN = """() => axe.run(document, {
-  runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'],
-}).then(({ violations }) => violations.map(({ id, nodes }) => `${id}: ${nodes.map((n) => n.html).join(' | ')}`))"""
 
 
 @pytest.fixture(scope="module", params=["light", "dark"])
@@ -78,7 +73,7 @@ def driven(request: pytest.FixtureRequest, shared_server: RunningServer, scheme:
     size = {"width": width, "height": height}
     with browser(shared_server, None, viewport=size, color_scheme=scheme, reduced_motion="reduce") as driven:
         driven.open()
-        driven.page.evaluate(AXE.read_text())
+        axe.load(driven.page)
         yield driven
 
 
@@ -93,19 +88,10 @@ if not Record.objects.filter(title='Tuesday stand-up').exists():
 """
 
 
-def check(driven: Driven, name: str, scheme: str) -> None:
-    """axe finds nothing, and nothing is wider than the window."""
-    if SHOTS:
-        width = driven.page.viewport_size["width"] if driven.page.viewport_size else 0
-        driven.page.screenshot(path=f"{SHOTS}/{name}-{scheme}-{width}.png")
-    assert driven.page.evaluate(_RUN) == []
-    assert driven.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-
-
 @pytest.mark.parametrize("name", STATES)
 def test_a_state_has_no_violation(driven: Driven, scheme: str, name: str) -> None:
     driven.page.evaluate(SHOW, {"more": STATES[name], "words": WORDS})
-    check(driven, name, scheme)
+    axe.check(driven.page, name, scheme)
 
 
 @pytest.mark.parametrize("name", ["options", "keys", "ask", "help"])
@@ -114,7 +100,7 @@ def test_what_opens_over_the_page_has_no_violation(driven: Driven, scheme: str, 
     shows, hides = ("showPopover", "hidePopover") if name == "options" else ("showModal", "close")
     driven.page.evaluate(f"document.getElementById('{name}').{shows}()")
     try:
-        check(driven, name, scheme)
+        axe.check(driven.page, name, scheme)
     finally:
         driven.page.evaluate(f"document.getElementById('{name}').{hides}()")
 
@@ -122,8 +108,8 @@ def test_what_opens_over_the_page_has_no_violation(driven: Driven, scheme: str, 
 def test_a_lost_label_would_be_found(driven: Driven) -> None:
     driven.page.evaluate("document.getElementById('title').removeAttribute('aria-label')")
     driven.page.evaluate("document.getElementById('title').removeAttribute('placeholder')")
-    found = driven.page.evaluate(_RUN)
+    found = axe.violations(driven.page)
     driven.page.reload()
     driven.page.wait_for_selector("body[data-ready]")
-    driven.page.evaluate(AXE.read_text())
+    axe.load(driven.page)
     assert any(violation.startswith("label") for violation in found)

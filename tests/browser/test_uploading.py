@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import os
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -14,8 +13,8 @@ import pytest
 from playwright.sync_api import Locator, Route, expect
 
 from tests import media_files
+from tests.browser import axe
 from tests.browser.driving import Driven, browser, wait
-from tests.browser.test_accessibility import _RUN, AXE, SHOTS
 from tests.gateway_stand_in import StandIn
 from tests.running import RunningServer
 
@@ -546,7 +545,7 @@ def test_every_state_is_accessible(
         hook = driven.page.get_by_text(re.compile("^http.*/hooks/"))
         hook.evaluate("(hook) => hook.textContent = location.origin + '/hooks/' + 'x'.repeat(43) + '/'")  # no hyphens
         driven.page.get_by_role("button", name="Stop Radio").wait_for()
-        driven.page.evaluate(AXE.read_text())
+        axe.load(driven.page)
         check(driven, "streams", scheme)
 
 
@@ -564,15 +563,9 @@ def look(driven: Driven, server: RunningServer, who: str, name: str, scheme: str
     driven.context.add_cookies(cookies)  # type: ignore[arg-type]
     driven.page.goto(server.url + "/upload/")
     driven.page.wait_for_function("!!customElements.get('mem-upload')")
-    driven.page.evaluate(AXE.read_text())
+    axe.load(driven.page)
     check(driven, name, scheme)
 
 
 def check(driven: Driven, name: str, scheme: str) -> None:
-    """axe finds nothing, and nothing is wider than the window."""
-    if SHOTS:
-        width = driven.page.viewport_size["width"] if driven.page.viewport_size else 0
-        path = os.path.join(SHOTS, f"upload-{name}-{scheme}-{width}.png")
-        driven.page.screenshot(path=path, full_page=name != "drop")
-    assert driven.page.evaluate(_RUN) == []
-    assert driven.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    axe.check(driven.page, f"upload-{name}", scheme, full_page=name != "drop")

@@ -431,6 +431,17 @@ def test_a_source_that_came_to_its_end_is_no_trouble(alice: User) -> None:
     assert wording.end_of(record.jobs.get()) == "Ended"
 
 
+def test_who_stops_a_stream_before_anything_is_heard_is_not_warned(alice: User) -> None:
+    for task_id, status in (("stopped", 14), ("failed", -1)):
+        record = stream(alice, task_id)
+        store(alice, envelope.stream_callback(task_id, status))
+        applying.apply_waiting()
+        job = record.jobs.get()
+        assert job.begun_at is None
+        assert wording.did_not_start(job) is (task_id == "failed")
+        assert wording.end_of(job) == ("Did not start" if task_id == "failed" else "Stopped")
+
+
 def test_an_end_that_is_told_late_takes_the_place_of_our_own_guess(alice: User) -> None:
     record = stream(alice, "t1")
     streams.end(job=record.jobs.get(), sentence=streams.UNKNOWN_END)

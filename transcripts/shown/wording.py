@@ -89,7 +89,7 @@ def state_of(record: Record, jobs: Iterable[Job], *, edited: bool, now: datetime
         return State(_settled(edited), reason=f"Not transcribed again: {again.reason}", retries=again.pk)
     stream = latest.get(Job.Kind.STREAM)
     broke_off = stream is not None and stream.status == Job.Status.FAILED
-    if stream and broke_off and stream.begun_at is None:
+    if did_not_start(stream):
         return State("Did not start", "bad", reason=record.status_reason, can_start_again=True)
     state = _ready(latest.get(Job.Kind.SECOND_PASS), edited=edited)
     if not record.status_reason:
@@ -118,10 +118,17 @@ def _on_air(job: Job | None, silence: timedelta) -> State:
     return State(f"Live, stops {until}" if until else "Live", "live", can_stop=can_stop, changes=True)
 
 
+def did_not_start(job: Job | None) -> bool:
+    """Whether a stream failed before anything was heard; who stops one that early has not failed."""
+    return job is not None and job.status == Job.Status.FAILED and job.begun_at is None
+
+
 def end_of(job: Job | None) -> str:
     """How a stream ended, in a word or two; its record's reason says more."""
+    if did_not_start(job):
+        return "Did not start"
     if job is None or job.status == Job.Status.FAILED:
-        return "Did not start" if job and job.begun_at is None else "Ended"
+        return "Ended"
     return "Ended" if job.reason.startswith(SOURCE_ENDED) else "Stopped"
 
 

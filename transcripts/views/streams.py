@@ -148,7 +148,7 @@ def _over(record: Record) -> dict[str, object]:
     return {
         "record": record, "title": wording.title_of(record), "address": aired.address_of(job),
         "clock": wording.clock(record.duration_ms), "when": wording.moment(record.ended_at or record.started_at),
-        "words": wording.end_of(job), "is_bad": job is not None and job.begun_at is None,
+        "words": wording.end_of(job), "is_bad": wording.did_not_start(job),
         "reason": record.status_reason, "url": reverse("record", args=[record.pk]),
     }  # fmt: skip
 

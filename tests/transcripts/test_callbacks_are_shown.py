@@ -241,7 +241,8 @@ ANALYSED: dict[str, Any] = {
     "entities": [{"entity_type": "person_name", "text": HOSTILE, "start": 61_250, "end": 61_500}],
     "auto_highlights_result": {"results": [
         {"text": "good", "count": 2, "rank": 0.5, "timestamps": [{"start": 0, "end": 9}]}]},
-    "sentiment_analysis_results": [{"text": "Good", "start": 0, "end": 9, "sentiment": "POSITIVE", "confidence": 0.93}],
+    "sentiment_analysis_results": [{"text": "Good", "start": 0, "end": 9, "sentiment": "POSITIVE", "confidence": 0.93,
+                                    "speaker": "A"}],
 }  # fmt: skip
 
 
@@ -272,6 +273,8 @@ def test_what_has_no_place_in_the_text_has_a_panel(alice: User) -> None:
             "person name",
             "93 %",
             "positive",
+            "Said by A",
+            "2 times",
             "#t=61.250",
             "1:01",
         ):

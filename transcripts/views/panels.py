@@ -114,4 +114,11 @@ def made(extras: Iterable[Extra]) -> list[Panel]:
 def _item(extra: Extra) -> Item:
     moments = [(wording.clock(start), f"{start / 1000:.3f}") for start, _ in extra.spans[:20]]
     percent = None if extra.score is None else round(extra.score * 100)
-    return Item(extra.text, extra.label.replace("_", " "), extra.detail, moments, percent)
+    return Item(extra.text, extra.label.replace("_", " "), _detail(extra), moments, percent)
+
+
+def _detail(extra: Extra) -> str:
+    """How often, or by whom, where the detail is a number or a name alone."""
+    if extra.kind == "highlight" and extra.detail:
+        return f"{extra.detail} time{'' if extra.detail == '1' else 's'}"
+    return f"Said by {extra.detail}" if extra.kind == "sentiment" and extra.detail else extra.detail

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,16 +12,12 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from tests.browser import axe
 from tests.browser.driving import RECORDING, Driven, browser, wait
 from tests.running import RunningServer
 
 pytestmark = [pytest.mark.browser, pytest.mark.speech]
 
-AXE = Path(__file__).parent / "vendor" / "axe.min.js"
-SHOTS = os.environ.get("BROWSER_SCREENSHOTS", "")
-RUN_AXE = """() => axe.run(document, {
-  runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'],
-}).then(({ violations }) => violations.map(({ id, nodes }) => `${id}: ${nodes.map((n) => n.html).join(' | ')}`))"""
 MAKE = """
 import json, uuid
 from django.utils import timezone
@@ -103,8 +98,8 @@ def test_who_dictates_makes_a_link_and_an_audience_reads_along(server: RunningSe
         dialog.get_by_role("button", name="Make a link").click()
         address = dialog.get_by_role("textbox", name="Link made").input_value()
         assert "/captions/" in address
-        if SHOTS:
-            page.screenshot(path=f"{SHOTS}/audience-dialog.png")
+        if axe.SHOTS:
+            page.screenshot(path=f"{axe.SHOTS}/audience-dialog.png")
         dialog.get_by_role("button", name="Close").click()
         hall = stranger(driven)
         hall.goto(address)
@@ -164,11 +159,8 @@ def test_axe_finds_nothing_and_the_words_are_as_large_as_asked(scheme: str, widt
         for name, query in {"plain": "", "large": "?size=72&lines=2", "theme": "?theme=dark"}.items():
             page.goto(hall.url + path + query)
             expect(page.get_by_role("log")).to_contain_text("It has been closed.")
-            page.evaluate(AXE.read_text())
-            if SHOTS:
-                page.screenshot(path=f"{SHOTS}/captions-{name}-{scheme}-{width}.png")
-            assert page.evaluate(RUN_AXE) == [], name
-            assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+            axe.load(page)
+            axe.check(page, f"captions-{name}", scheme)
         page.goto(hall.url + path + "?size=72&lines=2")
         expect(page.locator(".said p")).to_have_count(2)
         assert page.evaluate("() => getComputedStyle(document.querySelector('.captions')).fontSize") == "72px"

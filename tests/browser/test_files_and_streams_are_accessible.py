@@ -326,8 +326,8 @@ def test_what_a_provider_says_besides_the_text(driven: Driven, ids: dict[str, Id
     for panel in page.locator("details.panel:not([open]) > summary").all()[::-1]:
         panel.click()
     look(page, "file-panels", "Summary", "There is a path, which the school does not like.", "Key phrases",
-         "first week", "2 times", "Said by A", "Names, places and things", "Mill Lane", "Mood of each sentence", "negative", "Topics",
-         "Sensitive content", "What else was told", "As it came:")  # fmt: skip
+         "first week", "2 times", "Said by A", "Names, places and things", "Mill Lane", "Mood of each sentence",
+         "negative", "Topics", "Sensitive content", "What else was told", "As it came:")  # fmt: skip
 
 
 # --- callbacks ----------------------------------------------------------------------------------------------

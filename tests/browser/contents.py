@@ -1,4 +1,4 @@
-"""What stands on the pages while they are looked at: two libraries, the rows of the gateway, links. Made by services."""
+"""What stands on the pages while they are looked at: libraries, the rows of the gateway, links."""
 
 from __future__ import annotations
 
@@ -24,7 +24,9 @@ from transcripts.management.commands.seed import TALK
 from transcripts.models import Job, Record, Share
 from transcripts.taken_away import sharing
 
-LONG = "Minutes of the harbour board, read into the record by the clerk because the projector had failed again, part two"
+LONG = (
+    "Minutes of the harbour board, read into the record by the clerk because the projector had failed again, part two"
+)
 ARABIC = "مقابلة مع أمينة المكتبة عن أرشيف الميناء"
 SAID_IN_ARABIC = [
     "بدأنا بتسجيل أصوات الميناء في صيف سنة ألف وتسعمئة وستّ وثمانين.",
@@ -37,7 +39,7 @@ def make() -> dict[str, Any]:
     """Everything; the ids and tokens that addresses need."""
     ann = User.objects.create_superuser("ann", password=None)
     bea = User.objects.create_user("bea", password=None)
-    User.objects.create_user("new-here", password="a-good-long-one")  # noqa: S106
+    User.objects.create_user("new-here", password="a-good-long-one")
     made = {**_library(ann), **_gateway(ann)}
     lying = making.dictation(bea, "Out of the way.", title="Put away")
     shelving.archive(owner_id=bea.pk, ids=[lying.pk], archived=True)
@@ -78,10 +80,10 @@ def _library(ann: User) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _spoken(offset: int, *, changed: bool = False) -> list[Segment]:
-    """The talk of three, five times over, every word timed; `changed`: as another listener heard it."""
+def _spoken(*, changed: bool = False) -> list[Segment]:
+    """The talk of three, twice over, every word timed; `changed`: as another listener heard it."""
     found, at = [], 800
-    for number in range(offset, 5 * len(TALK)):
+    for number in range(2 * len(TALK)):
         voice, text = TALK[number % len(TALK)]
         text = text.replace("harbour", "harbor").replace("sixteen", "sixty") if changed else text
         words = []
@@ -89,17 +91,19 @@ def _spoken(offset: int, *, changed: bool = False) -> list[Segment]:
             sure = 0.31 if word.startswith(("sixteen", "batteries")) else 0.97
             words.append(Word(word, at, at + 230, sure))
             at += 270
-        found.append(Segment(f"1-{number}", words[0].start_ms, at, text, tuple(words), speaker=voice[:1], language="en"))
+        found.append(
+            Segment(f"1-{number}", words[0].start_ms, at, text, tuple(words), speaker=voice[:1], language="en")
+        )
         at += 700
     return found
 
 
 def _conversation(ann: User) -> Record:
-    """Four minutes with their sound, named voices, chapters, marks, corrections, and a second version beside it."""
+    """A minute with its sound, named voices, chapters, marks, corrections, and a second version beside it."""
     record = making.dictation(ann, title="The harbour archive: a conversation of three", finished=False)
-    for segment in _spoken(0):
+    for segment in _spoken():
         services.save_final(record_id=record.pk, segment=segment)
-    making.spool(record, making.sound(240))
+    making.spool(record, making.sound(80))
     services.finish(record_id=record.pk)
     jobs.run(job_id=Job.objects.get(record=record, kind=Job.Kind.SEAL).pk, work=recordings.seal)
     jobs.cancel(record_id=record.pk)
@@ -107,8 +111,8 @@ def _conversation(ann: User) -> Record:
         name = {"M": "Maya", "D": "Dr Osei", "K": "Kwame"}[speaker.label]
         editing.rename_speaker(speaker=speaker, name=name, user_id=ann.pk)
     for at_ms, note, is_chapter in (
-        (1_000, "How it began", True), (60_000, "Up the hill, with eleven kilos of machine and batteries", True),
-        (90_000, "Ask for the first tape", False), (120_000, "", False),
+        (1_000, "How it began", True), (32_000, "Up the hill, with eleven kilos of machine and batteries", True),
+        (45_000, "Ask for the first tape", False), (60_000, "", False),
     ):  # fmt: skip
         marking.add(record_id=record.pk, at_ms=at_ms, note=note, is_chapter=is_chapter)
     record.refresh_from_db()
@@ -116,7 +120,7 @@ def _conversation(ann: User) -> Record:
     for key, text in (("1-2", "And you carried it up the hill by yourselves?"), ("1-4", "She still does that.")):
         editing.rewrite(version=record.current_version, keys=[key], revisions=[0], text=text, user_id=ann.pk)
     services.add_version(
-        record_id=record.pk, kind="retranscribed", model="whisper-1", language="en", segments=_spoken(0, changed=True)
+        record_id=record.pk, kind="retranscribed", model="whisper-1", language="en", segments=_spoken(changed=True)
     )
     return record
 
@@ -179,7 +183,11 @@ def _gateway(ann: User) -> dict[str, Any]:
     Lane.objects.update(due_at=now + timedelta(minutes=4))
     for provider, minutes in (("elevenlabs", 90), ("assemblyai", 34), ("whisper-1", 12)):
         ledger.charge_file(
-            account_id=account.pk, session=f"shown-{provider}", provider=provider, kind="file", audio_ms=minutes * 60_000
+            account_id=account.pk,
+            session=f"shown-{provider}",
+            provider=provider,
+            kind="file",
+            audio_ms=minutes * 60_000,
         )
     return {}
 

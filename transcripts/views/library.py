@@ -126,7 +126,7 @@ def moments(request: HttpRequest, record_id: uuid.UUID) -> HttpResponse:
         ids = []
     group = search.Group(found.pk, ids, len(ids))
     count = f"{MOMENTS}+ moments" if len(ids) == MOMENTS else f"{len(ids)} moment{'' if len(ids) == 1 else 's'}"
-    context = {"hits": hits([group], query), "count": count, "chosen": chosen}
+    context = {"hits": hits([group], query), "tally": count if ids else "", "chosen": chosen}
     context["back"] = reverse("library") + chosen.url()
     whole = not request.headers.get("HX-Request")
     return render(request, "transcripts/moments.html" if whole else "transcripts/_hits.html", context)

@@ -53,7 +53,7 @@ def _library(ann: User) -> dict[str, Any]:
     talk = _conversation(ann)
     arabic = _in_arabic(ann)
     making.dictation(ann, "Nothing decided.", title=LONG, started_at=timezone.now() - timedelta(days=2))
-    making.dictation(ann, "An address.", title="https://example.org/" + "harbour" * 20)
+    long = making.dictation(ann, "An address.", title="https://example.org/" + "harbour" * 20)
     silent = making.dictation(ann, title="Left running in an empty room")
     unfinished = making.dictation(ann, "Good evening, everybody.", title="Evening lecture", finished=False)
     binned = [making.dictation(ann, "Not needed.", title=f"Test {n}").pk for n in (1, 2, 3)]
@@ -64,14 +64,21 @@ def _library(ann: User) -> dict[str, Any]:
     shelving.pin(owner_id=ann.pk, ids=[talk.pk], pinned=True)
     letter = Record.objects.get(owner=ann, title__startswith="Letter")
     shelving.archive(owner_id=ann.pk, ids=[letter.pk], archived=True)
-    plain, sound, of_arabic = (
+    plain, sound, of_arabic, of_long = (
         sharing.make(record_id=one.pk, with_audio=audio, days=days)
-        for one, audio, days in ((talk, False, 7), (talk, True, 0), (arabic, False, 0))
+        for one, audio, days in ((talk, False, 7), (talk, True, 0), (arabic, False, 0), (long, False, 0))
     )
     late = sharing.make(record_id=talk.pk, days=1)
     Share.objects.filter(pk=late.pk).update(expires_at=timezone.now() - timedelta(hours=1))
     captions = sharing.make(record_id=unfinished.pk, kind="captions")
-    tokens = {"plain": plain, "sound": sound, "of_arabic": of_arabic, "late": late, "captions": captions}
+    tokens = {
+        "plain": plain,
+        "sound": sound,
+        "of_arabic": of_arabic,
+        "of_long": of_long,
+        "late": late,
+        "captions": captions,
+    }
     return {
         "talk": str(talk.pk), "arabic": str(arabic.pk), "silent": str(silent.pk), "unfinished": str(unfinished.pk),
         "binned": str(binned[0]), "failed": str(seeded["Voice"].pk), "live": str(seeded["Notes for"].pk),

@@ -121,7 +121,16 @@ def edit(page: Page) -> None:
     page.keyboard.press("j")
     page.keyboard.press("e")
     page.locator("textarea:visible").wait_for()
-    page.keyboard.type("As it was said: ")
+
+
+def rename(page: Page) -> None:
+    page.get_by_label("Rename").click()
+    page.get_by_role("textbox", name="Title").wait_for()
+
+
+def open_marks(page: Page) -> None:
+    page.locator("#marks summary").first.click()
+    page.locator("#marks summary").last.click()
 
 
 def find_in_it(page: Page) -> None:
@@ -277,6 +286,8 @@ LIBRARY = {
 }
 RECORDS = {
     "record-conversation": Sight("transcripts/<uuid:record_id>/", RECORD, "Compare the two", then=hear),
+    "record-renaming": Sight("", RECORD, "Rename", then=rename),
+    "record-marking": Sight("", RECORD, "A chapter begins here", then=open_marks),
     "record-found": Sight("", RECORD + "?at=3500&q=ferry", "Moment"),
     "record-editing": Sight("", RECORD, "next paragraph", then=edit),
     "record-finding": Sight("", RECORD, "Whole words", then=find_in_it),
@@ -292,11 +303,8 @@ RECORDS = {
     ),
     "record-sharing": Sight("", RECORD, "Whoever has the link", then=partial(open_sheet, link="Share"), part=DIALOG),
     "record-again": Sight("", RECORD, "Who listens", then=partial(open_sheet, link="Transcribe again"), part=DIALOG),
-    **{
-        f"export-{name.lower()}": Sight("", RECORD, f"Save {name}", then=partial(open_export, name=name), part=DIALOG)
-        for name in ("Word", "PDF", "Text", "Markdown", "SRT", "VTT", "CSV", "JSON", "HTML")
-    },
     "export-refused": Sight("", RECORD, "a whole number from 16 to 100", then=refuse_number, part=DIALOG),
+    "export-page-refused": Sight("", RECORD + "export/?format=srt&columns=5", "a whole number from 16 to 100"),
     "export-page": Sight("transcripts/<uuid:record_id>/export/", RECORD + "export/", "Save"),
     "record-bringing-refused": Sight("", "/transcripts/{interview}/", "notes.srt:", then=bring_in_what_is_none),
     "record-second-version": Sight("", RECORD + "?version=2", "Always show this version"),
@@ -326,6 +334,7 @@ RECORDS = {
     "shared-text": Sight("shared/<str:token>/", "/shared/{plain}/", "Eleven kilos, with the batteries.", ""),
     "shared-sound": Sight("", "/shared/{sound}/", "Eleven kilos, with the batteries.", "", hear),
     "shared-arabic": Sight("", "/shared/{of_arabic}/", "من يتكلّم هنا", ""),
+    "shared-long": Sight("", "/shared/{of_long}/", "An address.", ""),
     "shared-ended": Sight("", "/shared/{late}/", "This link does not work any more.", ""),
     "captions": Sight("captions/<str:token>/", "/captions/{captions}/", "Good evening, everybody.", ""),
 }
@@ -350,7 +359,7 @@ SETTINGS = {
     "settings-password-refused": Sight(
         "", "/settings/", "Current password", "new-here", partial(send, button="Change", New_password="short")
     ),
-    "keys-none": Sight("settings/keys/", "/settings/keys/", "A key opens the gateway in your name.", "other"),
+    "keys-none": Sight("settings/keys/", "/settings/keys/", "A key opens the gateway in your name.", "new-here"),
     "keys-some": Sight("settings/keys/", "/settings/keys/", "Revoked"),
     "keys-made": Sight(
         "", "/settings/keys/", "It is shown once", "bea", partial(send, button="Create", Create_a_key="Laptop")
@@ -496,6 +505,16 @@ def test_every_whole_page_has_an_entry(made: Made) -> None:
 def test_a_page_has_no_violation(driven: Driven, made: Made, name: str) -> None:
     see(driven, made, SIGHTS[name], SIGHTS[name].then)
     look(driven, name, SIGHTS[name].part)
+
+
+def test_no_format_of_an_export_has_a_violation(driven: Driven, made: Made) -> None:
+    """In one dialog, as a person would choose between them."""
+    page = driven.page
+    see(driven, made, Sight("", RECORD, "The beginning of it"), partial(open_export, name="PDF"))
+    for name in ("Word", "PDF", "Text", "Markdown", "SRT", "VTT", "CSV", "JSON", "HTML"):
+        page.get_by_role("radio", name=re.compile(f"^{name} ")).check()
+        expect(page.get_by_role("button", name=f"Save {name}")).to_be_visible()
+        look(driven, f"export-{name.lower()}", DIALOG)
 
 
 @pytest.mark.parametrize("name", OF_THE_SERVER)

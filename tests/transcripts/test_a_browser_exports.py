@@ -1,13 +1,11 @@
-"""Exporting in a real Chromium: the dialog by keys alone, copies, no scripts at all, many records as one zip, axe."""
+"""Exporting in a real Chromium: the dialog by keys alone, copies, no scripts at all, many records as one zip."""
 
 from __future__ import annotations
 
-import os
 import re
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Literal
 
 import docx
 import pytest
@@ -15,11 +13,9 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.driving import Driven, browser, wait
 from tests.running import RunningServer
-from tests.transcripts.test_a_browser_reads_and_plays import AXE, RUN_AXE
 
 pytestmark = [pytest.mark.browser, pytest.mark.process]
 
-SHOTS = os.environ.get("BROWSER_SCREENSHOTS", "")
 INTERVIEW = """
 from memweb.accounts.models import Preferences
 from transcripts.models import Record
@@ -242,45 +238,3 @@ def test_chapters_marks_and_notes_are_shown_and_can_be_left_out(marked: Page) ->
     _, file = saved(marked, lambda: dialog.get_by_role("button", name="Save Word").click())
     headings = [one.text for one in docx.Document(str(file)).paragraphs if one.style and one.style.name == "Heading 1"]
     assert headings == ["The first finding", "=What it cost", "Marks and notes"]
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 390])
-def test_the_choice_of_marks_is_accessible(marked: Page, scheme: Literal["light", "dark"], width: int) -> None:
-    marked.emulate_media(color_scheme=scheme)
-    marked.set_viewport_size({"width": width, "height": 900})
-    dialog = opened(marked).get_by_role("dialog", name="Export")
-    expect(dialog.get_by_role("checkbox", name="Chapters, marks and notes")).to_be_visible()
-    look(marked, f"export-marks-{scheme}-{width}")
-    region = dialog.get_by_role("region", name="The beginning of it")
-    region.evaluate("(region) => { region.scrollTop = region.scrollHeight; region.scrollIntoView({block: 'center'}); }")
-    look(marked, f"export-marks-look-{scheme}-{width}")
-    assert marked.evaluate("document.documentElement.scrollWidth <= innerWidth")
-    marked.emulate_media(color_scheme="light")
-    marked.set_viewport_size({"width": 1280, "height": 900})
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 390])
-def test_every_state_is_accessible(page: Page, scheme: str, width: int) -> None:
-    page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
-    page.set_viewport_size({"width": width, "height": 900})
-    dialog = opened(page).get_by_role("dialog", name="Export")
-    for name in ("Word", "VTT", "JSON"):
-        dialog.get_by_role("radio", name=re.compile(f"^{name} ")).check()
-        expect(dialog.get_by_role("button", name=f"Save {name}")).to_be_visible()
-        look(page, f"export-{name.lower()}-{scheme}-{width}")
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-    page.goto(f"{page.url}export/?format=srt&columns=5")
-    expect(page.get_by_role("alert")).to_be_visible()
-    look(page, f"export-page-{scheme}-{width}")
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-    page.emulate_media(color_scheme="light")
-    page.set_viewport_size({"width": 1280, "height": 900})
-
-
-def look(page: Page, name: str) -> None:
-    if SHOTS:
-        page.screenshot(path=f"{SHOTS}/{name}.png")
-    page.evaluate(AXE.read_text())
-    assert page.evaluate(RUN_AXE) == []

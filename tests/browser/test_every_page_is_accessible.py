@@ -286,7 +286,7 @@ LIBRARY = {
 }
 RECORDS = {
     "record-conversation": Sight("transcripts/<uuid:record_id>/", RECORD, "Compare the two", then=hear),
-    "record-renaming": Sight("", RECORD, "Rename", then=rename),
+    "record-renaming": Sight("", RECORD, "Save", then=rename),
     "record-marking": Sight("", RECORD, "A chapter begins here", then=open_marks),
     "record-found": Sight("", RECORD + "?at=3500&q=ferry", "Moment"),
     "record-editing": Sight("", RECORD, "next paragraph", then=edit),

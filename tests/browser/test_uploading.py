@@ -13,7 +13,6 @@ import pytest
 from playwright.sync_api import Locator, Route, expect
 
 from tests import media_files
-from tests.browser import axe
 from tests.browser.driving import Driven, browser, wait
 from tests.gateway_stand_in import StandIn
 from tests.running import RunningServer
@@ -478,94 +477,29 @@ def _text(shown: Locator) -> str:
     return shown.inner_text() if shown.count() else ""
 
 
-_ROWS = """
-from datetime import timedelta
-from django.utils import timezone
-from transcripts import streams, uploads
-from transcripts.models import Job, Record, Upload
-owner = User.objects.get(username='other')
-now = timezone.now()
-later, earlier = now + timedelta(days=1), now - timedelta(seconds=250)
-def row(name, size, **known):
-    upload = uploads.begin(owner_id=owner.pk, name=name, size=size)
-    Upload.objects.filter(pk=upload.pk).update(**known)
-def taken(name, size, standing, kind, ms, why='', **job):
-    record = Record.objects.create(owner=owner, source='file', title=uploads.title_of(name), status=standing,
-                                   status_reason=why, started_at=now, duration_ms=ms)
-    row(name, size, status='taken', record=record)
-    Job.objects.create(record=record, kind=kind, due_at=later, lease_until=later, **job)
-if not Upload.objects.filter(owner=owner).exists():
-    row('minutes-october.pages', 31000, status='refused', reason='This is no recording. memweb reads WAV and others.')
-    old = Record.objects.create(owner=owner, title='Second half', status='ready', started_at=now, duration_ms=60000)
-    row('Interview, Dr Osei — second half.wav', 374_000_000, status='duplicate', duplicate_of=old)
-    taken('Voice memo 0113.m4a', 31_000_000, 'failed', 'transcribe', 2_000_000,
-          'The gateway’s balance is used up. Top it up, then retry.', status='failed')
-    taken('Tuesday stand-up.mp3', 9_000_000, 'ready', 'transcribe', 728_000, status='done', begun_at=earlier,
-          ended_at=now)
-    taken('Choir practice.ogg', 9_000_000, 'ready', 'speakers', 728_000, status='failed',
-          reason='The gateway is at capacity.')
-    taken('Council hearing, second day.mp3', 121_000_000, 'finishing', 'transcribe', 7_900_000, status='running',
-          asset_id='re_1', progress=41, begun_at=earlier)
-    taken('Third day.mp3', 121_000_000, 'finishing', 'transcribe', 7_900_000, status='queued')
-    row('field-recording-mill-lane.wav', 1_200_000_000, offset=576_000_000)
-    streams.begin(owner_id=owner.pk, title='Radio', provider='elevenlabs', task_id='air',
-                  options={'address': 'rtsp://camera.example/1', 'until': later.isoformat()})
-"""
+def test_what_is_chosen_quickly_stays_chosen(server: RunningServer) -> None:
+    """A slow answer to the choice before knows nothing of this one."""
+    with browser(server, None) as driven:
+        page = driven.page
+        page.goto(server.url + "/upload/")
+        page.locator("#options > summary").click()
+        page.select_option("#o-provider", "assemblyai")
+        page.locator("#options .more > summary").click()
+        held: list[Route] = []
+        page.route("**/upload/options/", lambda route: held.append(route), times=1)
+        page.get_by_label("Mood of each sentence", exact=True).check()
+        wait(lambda: driven.pump() and held, "the first choice is sent", lambda: "nothing")
+        page.get_by_label("Chapters", exact=True).check()
+        held[0].continue_()
+        page.wait_for_load_state("networkidle")
+        page.reload()
+        for name in ("Mood of each sentence", "Chapters"):
+            expect(page.get_by_label(name, exact=True)).to_be_checked()
 
 
-@pytest.fixture(scope="module")
-def at_rest(server: RunningServer) -> RunningServer:
-    """The server after its worker has ended, for the last tests of this file: jobs stay as they were made."""
-    server.stop_one("worker")
-    return server
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize(("width", "height"), [(1280, 940), (390, 844)], ids=["desk", "phone"])
-def test_every_state_is_accessible(
-    at_rest: RunningServer, scheme: str, width: int, height: int, tmp_path: Path
-) -> None:
-    server = at_rest
-    server.ask(_ROWS)
-    size = {"width": width, "height": height}
-    with browser(server, None, viewport=size, color_scheme=scheme, reduced_motion="reduce") as driven:
-        driven.context.clear_cookies()
-        look(driven, server, "owner", "empty" if not _has_rows(server) else "done", scheme)
-        look(driven, server, "other", "queue", scheme)
-        driven.page.locator("#options > summary").click()
-        driven.page.select_option("#o-provider", "assemblyai")
-        driven.page.locator(".more > summary").wait_for()
-        if not driven.page.locator(".more[open]").count():
-            driven.page.locator(".more > summary").click()
-        check(driven, "options", scheme)
-        tape = media_files.make(tmp_path / "a.wav", media_files.tone(1))
-        drop(driven, tape, kind="dragenter")
-        check(driven, "drop", scheme)
+def test_an_address_that_nothing_breaks_is_no_wider_than_a_phone(server: RunningServer) -> None:
+    with browser(server, None, viewport={"width": 390, "height": 844}) as driven:
         driven.page.goto(server.url + "/streams/")
         hook = driven.page.get_by_text(re.compile("^http.*/hooks/"))
         hook.evaluate("(hook) => hook.textContent = location.origin + '/hooks/' + 'x'.repeat(43) + '/'")  # no hyphens
-        driven.page.get_by_role("button", name="Stop Radio").wait_for()
-        axe.load(driven.page)
-        check(driven, "streams", scheme)
-
-
-def _has_rows(server: RunningServer) -> bool:
-    return (
-        server.ask(
-            "from transcripts.models import Upload\nprint(Upload.objects.filter(owner__username='owner').exists())"
-        )
-        == "True"
-    )
-
-
-def look(driven: Driven, server: RunningServer, who: str, name: str, scheme: str) -> None:
-    cookies = [{"name": key, "value": value, "url": server.url} for key, value in server.sign_in(who).items()]
-    driven.context.add_cookies(cookies)  # type: ignore[arg-type]
-    driven.page.goto(server.url + "/upload/")
-    driven.page.wait_for_function("!!customElements.get('mem-upload')")
-    axe.load(driven.page)
-    check(driven, name, scheme)
-
-
-def check(driven: Driven, name: str, scheme: str) -> None:
-    axe.check(driven.page, f"upload-{name}", scheme, full_page=name != "drop")
+        assert driven.page.evaluate("document.documentElement.scrollWidth <= innerWidth")

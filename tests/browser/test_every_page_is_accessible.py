@@ -17,8 +17,8 @@ import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.browser import axe
 from tests.browser.driving import Driven, browser
-from tests.browser.test_accessibility import AXE, SHOTS
 from tests.house.guarded import HTTP
 from tests.house.test_every_route_is_guarded import PREPARE
 from tests.running import RunningServer
@@ -29,12 +29,12 @@ SIZES = {"width": 1280, "height": 940}, {"width": 390, "height": 844}
 SCHEMES: tuple[Literal["light"], Literal["dark"]] = ("light", "dark")
 ELSEWHERE = {
     "": "dictation: test_accessibility",
-    "upload/": "test_uploading",
-    "streams/": "test_a_browser_watches_streams",
+    "upload/": "test_files_and_streams_are_accessible",
+    "streams/": "test_files_and_streams_are_accessible",
     "streams/<uuid:record_id>/again/": "test_a_browser_watches_streams",
-    "settings/callbacks/": "test_a_browser_shows_what_gateways_say",
+    "settings/callbacks/": "test_files_and_streams_are_accessible",
     "settings/callbacks/address/": "test_a_browser_shows_what_gateways_say",
-    "settings/callbacks/<int:pk>/": "test_a_browser_shows_what_gateways_say",
+    "settings/callbacks/<int:pk>/": "test_files_and_streams_are_accessible",
 }
 """Whole pages that a module of their own looks at, by route, as the resolver spells it."""
 MAKE = """
@@ -43,13 +43,6 @@ from tests.browser import contents
 print(json.dumps(contents.make()))
 """
 RECORD = "/transcripts/{talk}/"
-# What breaks a rule is all that is asked for: to describe what keeps them takes axe half of its time.
-RUN_AXE = """([part, only]) => axe.run(part ? document.querySelector(part) : document, {
-  resultTypes: ['violations'], selectors: false, runOnly: only,
-}).then(({ violations }) => violations.map(({ id, nodes }) => `${id}: ${nodes.map((n) => n.html).join(' | ')}`))"""
-EVERYTHING = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-COLOURS = ["color-contrast", "link-in-text-block"]
-"""The rules that look at colours: all that the scheme can change, since it changes nothing else."""
 
 
 @dataclass(frozen=True)
@@ -471,7 +464,7 @@ def see(driven: Driven, made: Made, sight: Sight, then: Callable[[Page], object]
     then(page)
     expect(page.get_by_text(sight.says).locator("visible=true").first).to_be_visible()
     page.wait_for_load_state()
-    page.evaluate(AXE.read_text())
+    axe.load(page)
 
 
 def look(driven: Driven, name: str, part: str = "") -> None:
@@ -480,11 +473,7 @@ def look(driven: Driven, name: str, part: str = "") -> None:
         driven.page.set_viewport_size(size)  # type: ignore[arg-type]
         for scheme in SCHEMES:
             driven.page.emulate_media(color_scheme=scheme)
-            if SHOTS:
-                driven.page.screenshot(path=f"{SHOTS}/{name}-{scheme}-{size['width']}.png", caret="initial")
-            found = driven.page.evaluate(RUN_AXE, [part, EVERYTHING if scheme == "light" else COLOURS])
-            assert found == [], f"{name}, {scheme}, {size['width']}"
-        assert driven.page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{name}, {size['width']}"
+            axe.check(driven.page, name, scheme, part=part)
 
 
 def test_every_whole_page_has_an_entry(made: Made) -> None:
@@ -537,7 +526,7 @@ def test_a_page_with_faults_would_be_found(driven: Driven, made: Made) -> None:
         "document.querySelector('h1').setAttribute('class', 'sub'); document.documentElement.dataset.theme = 'dark';"
         "document.body.style.background = '#888'": "color-contrast:",
         "document.querySelector('h1').replaceChildren(Object.assign(document.createElement('pre'), "
-        "{ textContent: 'w'.repeat(400) }))": "settings-broken, 1280",
+        "{ textContent: 'w'.repeat(400) }))": "settings-broken is wider",
     }.items():
         see(driven, made, sight, sight.then)
         page.evaluate(fault)

@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, Route, expect
 
+from tests.browser import axe
 from tests.browser.driving import Driven, browser
 from tests.gateway_stand_in import StandIn
 from tests.running import RunningServer
 
 pytestmark = [pytest.mark.browser, pytest.mark.process]
 
-AXE = Path(__file__).parent.parent / "browser" / "vendor" / "axe.min.js"
-SHOTS = os.environ.get("BROWSER_SCREENSHOTS", "")
-RUN_AXE = """() => axe.run(document, {
-  runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'],
-}).then(({ violations }) => violations.map(({ id, nodes }) => `${id}: ${nodes.map((n) => n.html).join(' | ')}`))"""
 # A minute of noise, sealed, with the words of a tale; no second pass waits.
 LONG = """
 from transcripts import services
@@ -82,10 +76,10 @@ def open_record(driven: Driven, record: str) -> Page:
 
 
 def check(page: Page, name: str) -> None:
-    page.evaluate(AXE.read_text())
-    if SHOTS:
-        page.screenshot(path=f"{SHOTS}/{name}.png")
-    assert page.evaluate(RUN_AXE) == [], name
+    axe.load(page)
+    if axe.SHOTS:
+        page.screenshot(path=f"{axe.SHOTS}/{name}.png")
+    assert axe.violations(page) == [], name
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), name
 
 

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Page, Route, expect
 
+from tests.browser import axe
 from tests.browser.driving import Driven, browser, wait
 from tests.running import RunningServer
-from tests.transcripts.test_a_browser_reads_and_plays import AXE, RUN_AXE, SEAL, SHOTS
+from tests.transcripts.test_a_browser_reads_and_plays import SEAL
 
 pytestmark = [pytest.mark.browser, pytest.mark.process]
 
@@ -477,7 +478,7 @@ def test_a_screen_reader_finds_its_way_while_one_corrects(
         page = driven.page
         page.goto(f"{told.url}{record}")
         page.wait_for_selector(".w")
-        page.evaluate(AXE.read_text())
+        axe.load(page)
         for name, act in {
             "reading": lambda: None,
             "writing": lambda: page.keyboard.press("e"),
@@ -487,7 +488,7 @@ def test_a_screen_reader_finds_its_way_while_one_corrects(
         }.items():
             act()
             page.wait_for_timeout(200)
-            if SHOTS:
-                page.screenshot(path=f"{SHOTS}/correct-{name}-{scheme}-{width}.png")
-            assert page.evaluate(RUN_AXE) == [], name
+            if axe.SHOTS:
+                page.screenshot(path=f"{axe.SHOTS}/correct-{name}-{scheme}-{width}.png")
+            assert axe.violations(page) == [], name
         assert page.evaluate("() => document.documentElement.scrollWidth <= innerWidth")

@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.browser import axe
 from tests.browser.driving import Driven, browser, wait
 from tests.running import RunningServer
 
 pytestmark = [pytest.mark.browser, pytest.mark.process]
 
-AXE = Path(__file__).parent.parent / "browser" / "vendor" / "axe.min.js"
-SHOTS = os.environ.get("BROWSER_SCREENSHOTS", "")
-RUN_AXE = """() => axe.run(document, {
-  runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'],
-}).then(({ violations }) => violations.map(({ id, nodes }) => `${id}: ${nodes.map((n) => n.html).join(' | ')}`))"""
 NOW = "() => document.querySelector('audio').currentTime"
 MARKED = (
     "() => { const at = document.querySelector('.w.at'); return at && [at.textContent, Number(at.dataset.start)]; }"
@@ -405,20 +399,20 @@ def test_axe_finds_nothing_and_nothing_is_wider_than_the_window(
         }.items():
             page.goto(seeded[0].url + path)
             page.wait_for_load_state("networkidle")
-            page.evaluate(AXE.read_text())
+            axe.load(page)
             check(page, f"{name}-{scheme}-{width}")
         page.get_by_label("Rename").click()
         check(page, f"record-renaming-{scheme}-{width}")
         page.goto(seeded[0].url + "/transcripts/")
         page.locator("details.acts summary").nth(2).click()
-        page.evaluate(AXE.read_text())
+        axe.load(page)
         check(page, f"library-menu-{scheme}-{width}")
 
 
 def check(page: Page, name: str) -> None:
-    if SHOTS:
-        page.screenshot(path=f"{SHOTS}/{name}.png")
-    assert page.evaluate(RUN_AXE) == [], name
+    if axe.SHOTS:
+        page.screenshot(path=f"{axe.SHOTS}/{name}.png")
+    assert axe.violations(page) == [], name
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), name
     right = "[...document.querySelectorAll('.player, .player *')].map((one) => one.getBoundingClientRect().right)"
     assert page.evaluate(f"Math.max(0, ...{right}) <= innerWidth"), f"{name}: the player is cut off"

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Page
 
+from tests.browser import axe
 from tests.browser.driving import Driven, browser, wait
 from tests.running import RunningServer
-from tests.transcripts.test_a_browser_reads_and_plays import AXE, NOW, RUN_AXE, SHOTS
+from tests.transcripts.test_a_browser_reads_and_plays import NOW
 
 pytestmark = [pytest.mark.browser, pytest.mark.process]
 
@@ -65,15 +66,15 @@ def opened(driven: Driven, path: str) -> Page:
 
 
 def shoot(driven: Driven, name: str) -> None:
-    if SHOTS:
+    if axe.SHOTS:
         how = driven.page.evaluate("() => [innerWidth, matchMedia('(prefers-color-scheme: dark)').matches]")
-        driven.page.screenshot(path=f"{SHOTS}/{name}-{'dark' if how[1] else 'light'}-{how[0]}.png", full_page=True)
+        driven.page.screenshot(path=f"{axe.SHOTS}/{name}-{'dark' if how[1] else 'light'}-{how[0]}.png", full_page=True)
 
 
 def assert_sound(driven: Driven, name: str) -> None:
     shoot(driven, name)
-    driven.page.evaluate(AXE.read_text())
-    assert driven.page.evaluate(RUN_AXE) == []
+    axe.load(driven.page)
+    assert axe.violations(driven.page) == []
     assert not driven.page.evaluate(WIDE)
 
 

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Page, Route, expect
 
-from tests.browser import axe
 from tests.browser.driving import Driven, browser, wait
 from tests.running import RunningServer
 from tests.transcripts.test_a_browser_reads_and_plays import SEAL
@@ -467,28 +466,3 @@ def test_every_change_is_in_the_journal_and_can_be_put_back(page: Page, told: Ru
     assert page.locator(".journal ins").first.inner_text() == "Something else."
     page.get_by_role("button", name="Put back").first.click()
     wait(lambda: said(told, record)[1].startswith("Not at the time"), "the words of before")
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 390])
-def test_a_screen_reader_finds_its_way_while_one_corrects(
-    told: RunningServer, record: str, scheme: str, width: int
-) -> None:
-    with browser(told, None, viewport={"width": width, "height": 860}, color_scheme=scheme) as driven:  # type: ignore[arg-type]
-        page = driven.page
-        page.goto(f"{told.url}{record}")
-        page.wait_for_selector(".w")
-        axe.load(page)
-        for name, act in {
-            "reading": lambda: None,
-            "writing": lambda: page.keyboard.press("e"),
-            "finding": lambda: (page.keyboard.press("Control+f"), page.keyboard.type("the")),
-            "speaker": lambda: (page.keyboard.press("Escape"), page.keyboard.press("Alt+s")),
-            "keys": lambda: (page.keyboard.press("Escape"), page.keyboard.press("?")),
-        }.items():
-            act()
-            page.wait_for_timeout(200)
-            if axe.SHOTS:
-                page.screenshot(path=f"{axe.SHOTS}/correct-{name}-{scheme}-{width}.png")
-            assert axe.violations(page) == [], name
-        assert page.evaluate("() => document.documentElement.scrollWidth <= innerWidth")

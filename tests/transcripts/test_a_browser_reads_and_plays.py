@@ -8,7 +8,6 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser import axe
 from tests.browser.driving import Driven, browser, wait
 from tests.running import RunningServer
 
@@ -378,44 +377,6 @@ def test_from_its_page_a_record_goes_to_the_bin_and_back(driven: Driven) -> None
     page.get_by_text("is in the bin.").wait_for()
     page.get_by_role("button", name="Undo").click()
     page.get_by_role("link", name="Letter to the council about the footbridge").wait_for()
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 390])
-def test_axe_finds_nothing_and_nothing_is_wider_than_the_window(
-    scheme: str, width: int, seeded: tuple[RunningServer, str]
-) -> None:
-    size = {"width": width, "height": 940 if width > 400 else 844}
-    with browser(seeded[0], None, viewport=size, color_scheme=scheme, reduced_motion="reduce") as driven:
-        page = driven.page
-        talk = seeded[0].ask("from transcripts.models import Record; print(Record.objects.get(source='import').pk)")
-        for name, path in {
-            "library": "/transcripts/",
-            "library-hits": "/transcripts/?q=ferry",
-            "library-none": "/transcripts/?q=zeppelin",
-            "record": f"/transcripts/{seeded[1]}/#t=8",
-            "record-live-text": f"/transcripts/{seeded[1]}/?version=1",
-            "record-speakers": f"/transcripts/{talk}/",
-        }.items():
-            page.goto(seeded[0].url + path)
-            page.wait_for_load_state("networkidle")
-            axe.load(page)
-            check(page, f"{name}-{scheme}-{width}")
-        page.get_by_label("Rename").click()
-        check(page, f"record-renaming-{scheme}-{width}")
-        page.goto(seeded[0].url + "/transcripts/")
-        page.locator("details.acts summary").nth(2).click()
-        axe.load(page)
-        check(page, f"library-menu-{scheme}-{width}")
-
-
-def check(page: Page, name: str) -> None:
-    if axe.SHOTS:
-        page.screenshot(path=f"{axe.SHOTS}/{name}.png")
-    assert axe.violations(page) == [], name
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), name
-    right = "[...document.querySelectorAll('.player, .player *')].map((one) => one.getBoundingClientRect().right)"
-    assert page.evaluate(f"Math.max(0, ...{right}) <= innerWidth"), f"{name}: the player is cut off"
 
 
 OVER = """() => {

@@ -150,8 +150,7 @@ def cancel(*, record_id: uuid.UUID) -> bool:
     pending = Job.objects.pending().filter(record=record, kind__in=CANCELLABLE).select_for_update()
     stopped = list(pending)
     for job in stopped:
-        done = f" at {job.progress} %" if job.progress else ""
-        _end(job, Job.Status.CANCELLED, f"You stopped this{done}. The recording is kept.")
+        _end(job, Job.Status.CANCELLED, "You stopped this. The recording is kept.")  # how far it was, its state says
     return bool(stopped)
 
 

@@ -522,7 +522,7 @@ def test_a_job_that_is_stopped_stays_stopped_and_can_be_taken_up(hosted: StandIn
     assert not jobs.renew(job_id=job.pk, holder="one", progress=50)
     found = state(record)
     assert (found.words, found.can_retry) == ("Stopped at 18 %", True)
-    assert found.reason == "You stopped this at 18 %. The recording is kept."
+    assert found.reason == "You stopped this. The recording is kept."
     assert (found.look, found.is_calm) == ("stopped", True), "nobody is warned of what they did"
     jobs.retry(record_id=record.pk, job_id=state(record).retries)
     work()

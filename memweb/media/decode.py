@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Self
 
 from memweb.engines import forks, process, wire
-from memweb.media.errors import Died, NotMedia, Stuck
+from memweb.media.errors import TOO_HARD, Died, NotMedia, Stuck
 from memweb.media.kinds import HEAD, demuxer, is_short
 
 __all__ = ["Died", "Info", "Media", "NotMedia", "Pipe", "Stuck", "pipe", "probe", "recording"]
@@ -29,7 +29,6 @@ CPU_S = 900
 """Sound alone is decoded hundreds of times faster than it lasts."""
 SILENT_S = 60.0
 """A decoder that gives nothing for so long, while it is waited for, hangs."""
-TOO_HARD = "The file could not be decoded within the time and memory that media gets here."
 STUCK = "Reading this file did not come to an end. It may be damaged."
 
 

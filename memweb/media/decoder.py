@@ -22,7 +22,7 @@ from contextlib import suppress
 from typing import Any, BinaryIO
 
 from memweb.engines import forks, wire
-from memweb.media.errors import NotMedia
+from memweb.media.errors import DAMAGED, TOO_LARGE, NotMedia
 from memweb.media.kinds import demuxer
 
 RATE = 16_000
@@ -95,9 +95,9 @@ class Decoder:
                 self._whole = False
                 self._end()
             elif isinstance(error, MemoryError):
-                self._say({"t": "refused", "message": "The file needs more memory than any media should."})
+                self._say({"t": "refused", "message": TOO_LARGE})
             else:
-                self._say({"t": "refused", "message": "The file is damaged: no sound could be read from it."})
+                self._say({"t": "refused", "message": f"{DAMAGED}: no sound could be read from it."})
 
     def _decode(self, av: Any, source: BinaryIO) -> None:
         container = av.open(self._readable(source), mode="r", format=self._format, options=self._options())
@@ -115,7 +115,7 @@ class Decoder:
                 for piece in self._gathered(self._sound(av, container, track, channel)):
                     self._say({"t": "pcm"}, piece)
                 if not self._samples:
-                    raise NotMedia("The file is damaged or empty: no sound could be read from it.")
+                    raise NotMedia(f"{DAMAGED} or empty: no sound could be read from it.")
         self._end()
 
     def _end(self) -> None:

@@ -7,6 +7,11 @@ NotMedia(sentence)   it is no recording, or nothing in it can be heard
 
 from __future__ import annotations
 
+DAMAGED = "The file is damaged"
+"""So begins what is said of media of a known kind that is broken inside."""
+TOO_HARD = "The file could not be decoded within the time and memory that media gets here."
+TOO_LARGE = "The file needs more memory than any media should."
+
 
 class NotMedia(Exception):
     """It is no sound that can be read. `str()` is a sentence for whoever brought it."""

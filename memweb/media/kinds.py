@@ -80,7 +80,7 @@ def _bare(head: bytes) -> str | None:
         return "flac" if after.startswith(b"fLaC") else (_bare(after) or "mp3")
     if head[:2] == b"\x0b\x77" and len(head) > 5 and head[5] >> 3 <= 16:
         return "ac3" if head[5] >> 3 <= 10 else "eac3"
-    if len(head) < 4 or head[0] != 0xFF:
+    if len(head) < 4 or head[0] != 0xFF or head[1] == 0xFE:  # the latter is text in UTF-16, and no MP3
         return None
     if head[1] & 0xF6 == 0xF0:
         return "aac"

@@ -96,6 +96,7 @@ STRANGE = {
         + b"data" + struct.pack("<I", 64) + bytes(64), None,
     ),
     "a film cut before its index": (b"\x00\x00\x00\x18ftypisom\x00\x00\x02\x00isomiso2" + bytes(5000), None),
+    "text in UTF-16": ("\ufeffMinutes of the meeting".encode("utf-16-le") * 99, NOT_A_RECORDING),
     "noise in an MP3's clothes": (b"ID3\x04\x00\x00\x00\x00\x00\x00" + b"\x55" * 9000, None),
 }  # fmt: skip
 

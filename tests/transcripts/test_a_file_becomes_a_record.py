@@ -27,7 +27,7 @@ from tests.transcripts.making import line
 from transcripts import jobs, search, services, tasks, uploads
 from transcripts.callbacks import calls
 from transcripts.errors import LibraryError
-from transcripts.files import importing, preparing, queue
+from transcripts.files import asked, importing, preparing, queue
 from transcripts.hearing import speakers, transcription
 from transcripts.hearing.refold import refold
 from transcripts.jobs import Lease
@@ -479,6 +479,43 @@ def in_a_thread(job_id: int) -> None:
         jobs.run(job_id=job_id, work=preparing.prepare)
     finally:
         connection.close()
+
+
+def cut_film(folder: Path) -> bytes:
+    """What a phone leaves that ran out of power while filming: its index would have come last."""
+    return b"\x00\x00\x00\x18ftypisom\x00\x00\x02\x00isomiso2" + bytes(5000)
+
+
+def spoilt_flac(folder: Path) -> bytes:
+    """Its head is right, and nothing behind it."""
+    whole = media_files.make(folder / "whole.flac", media_files.tone(2.0)).read_bytes()
+    return whole[:64] + bytes(5000)
+
+
+@pytest.mark.parametrize("content", [cut_film, spoilt_flac])
+def test_a_damaged_recording_is_called_that_and_what_to_do_is_said(
+    hosted: StandIn, alice: User, tmp_path: Path, content: Callable[[Path], bytes]
+) -> None:
+    path = tmp_path / "film.mp4"
+    path.write_bytes(content(tmp_path))
+    upload = send(alice, path)
+    work()
+    upload.refresh_from_db()
+    row = queue.row_of(upload, timezone.now(), asked.gateway_of(alice))
+    assert (row.state.words, row.state.look) == ("Damaged", "bad")
+    assert row.state.reason.startswith("The file is damaged")
+    assert "If it plays elsewhere, save it there as WAV or MP3" in row.state.reason
+
+
+def test_text_is_not_a_damaged_recording(hosted: StandIn, alice: User, tmp_path: Path) -> None:
+    path = tmp_path / "notes.md"
+    path.write_bytes("\ufeffMinutes of the meeting".encode("utf-16-le") * 99)
+    upload = send(alice, path)
+    work()
+    upload.refresh_from_db()
+    row = queue.row_of(upload, timezone.now(), asked.gateway_of(alice))
+    assert row.state.words == "Not a recording"
+    assert row.state.reason.startswith("This is no recording.")
 
 
 def test_what_is_no_recording_is_none_twice(hosted: StandIn, alice: User, tmp_path: Path) -> None:

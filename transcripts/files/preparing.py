@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from memweb.accounts.models import User
 from memweb.media import decode
-from memweb.media.errors import NotMedia, Stuck
+from memweb.media.errors import DAMAGED, NotMedia, Stuck
 from transcripts import archive, jobs, uploads
 from transcripts.errors import LibraryError, NoRoom, Refused, Useless
 from transcripts.files import importing
@@ -25,6 +25,7 @@ from transcripts.recordings import DISK_FULL, PEAK_SAMPLES, RATE, Sealed, frame_
 from transcripts.shown import wording
 
 _PIECE = 1 << 20
+PLAYS_ELSEWHERE = "If it plays elsewhere, save it there as WAV or MP3 and bring that; else copy the original once more."
 GONE = "The uploaded file is missing. Upload it again."
 
 
@@ -51,7 +52,7 @@ def prepare(lease: Lease) -> None:
     except Stuck as error:
         raise Useless(str(error)) from error
     except NotMedia as error:
-        return uploads.refuse(upload_id=upload.pk, reason=str(error))
+        return uploads.refuse(upload_id=upload.pk, reason=_why(error))
     except OSError as error:
         if error.errno == errno.ENOSPC:
             raise LibraryError(DISK_FULL) from error
@@ -82,6 +83,11 @@ def _import(lease: Lease, upload: Upload, path: Path) -> None:
     importing.fill(record_id=lease.record_id, name=upload.name, transcript=transcript)
     jobs.complete(job=job)
     transaction.on_commit(lambda: path.unlink(missing_ok=True))
+
+
+def _why(error: NotMedia) -> str:
+    """Why it is refused, and what to do where that is not plain."""
+    return f"{error} {PLAYS_ELSEWHERE}" if str(error).startswith(DAMAGED) else str(error)
 
 
 def _told(sealed: Sealed) -> str:

@@ -10,6 +10,7 @@ from decimal import Decimal
 from django.db.models import Prefetch, Q
 
 from memweb.accounts.models import User
+from memweb.media.errors import DAMAGED, TOO_HARD, TOO_LARGE
 from memweb.upstream.address import Gateway
 from transcripts import archive, queries
 from transcripts.files import asked, importing
@@ -119,7 +120,7 @@ def row_of(upload: Upload, now: datetime, gateway: Gateway) -> Row:
     """How it stands."""
     if upload.status == Upload.Status.REFUSED:
         facts = [wording.megabytes(upload.size)]
-        return Row(upload, upload.name, facts, State(_refused(upload.name), "bad", reason=upload.reason))
+        return Row(upload, upload.name, facts, State(_refused(upload), "bad", reason=upload.reason))
     if upload.status == Upload.Status.BROUGHT_IN:
         facts = [wording.megabytes(upload.size), str(upload.options.get("told", ""))]
         look = "bad" if upload.reason else "ok"
@@ -136,11 +137,15 @@ def row_of(upload: Upload, now: datetime, gateway: Gateway) -> Row:
     return Row(upload, upload.name, [size, AGAIN], state, percent=percent, is_waiting=True)
 
 
-def _refused(name: str) -> str:
-    """By what its name says that it is."""
-    if archive.is_archive(name):
+def _refused(upload: Upload) -> str:
+    """By what its name says that it is; what begins as media does and was refused is a recording all the same."""
+    if archive.is_archive(upload.name):
         return "Not brought in"
-    return "Not a transcript" if importing.is_transcript(name) else "Not a recording"
+    if importing.is_transcript(upload.name):
+        return "Not a transcript"
+    if upload.reason.startswith(DAMAGED):
+        return "Damaged"
+    return "Cannot be read" if upload.reason in (TOO_HARD, TOO_LARGE) else "Not a recording"
 
 
 def _already_here(upload: Upload, gateway: Gateway) -> Row:

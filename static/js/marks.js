@@ -19,6 +19,7 @@ class Marks extends HTMLElement {
     const until = { signal: this.#over.signal };
     this.addEventListener('click', this.#press, until);
     this.addEventListener('htmx:beforeSwap', this.#hold, until);
+    this.addEventListener('htmx:oobBeforeSwap', this.#grow, until);
     this.audio = document.querySelector('mem-player audio');
     for (const name of ['timeupdate', 'seeking', 'durationchange']) this.audio?.addEventListener(name, this.#step, until);
     this.#draw();
@@ -70,6 +71,13 @@ class Marks extends HTMLElement {
     const has = document.activeElement;
     const place = rows.findIndex((row) => row.contains(has));
     held = place < 0 ? null : { id: rows[place].id, place, edited: Boolean(has?.closest('details')) };
+  };
+
+  /** New gaps of a stream come by themselves; not while a mark is being edited: then the page asks for them again.
+   * @param {Event} event */
+  #grow = (event) => {
+    if (this.querySelector('details[open]')) /** @type {CustomEvent} */ (event).detail.shouldSwap = false;
+    else this.#hold();
   };
 
   /** Where the focus goes on: on the same mark, on the one in its place, or where marks are set.

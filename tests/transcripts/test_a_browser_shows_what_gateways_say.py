@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterator
 
 import pytest
@@ -35,6 +36,21 @@ making.spool(record, making.sound(3))
 services.finish(record_id=record.pk)
 jobs.run(job_id=Job.objects.get(record=record, kind="seal").pk, work=recordings.seal)
 print(record.pk)
+"""
+ON_THE_AIR = """
+from tests.transcripts import posting
+from transcripts import services, streams
+from transcripts.callbacks import applying
+owner = User.objects.get(username="owner")
+record = streams.begin(owner_id=owner.pk, title="Radio with gaps", provider="assemblyai", task_id={task!r})
+posting.store(owner, posting.turn({task!r}, 0, "Good evening."), ids=True)
+applying.apply_waiting()
+services.add_mark(record_id=record.pk, at_ms=50, note="Here")
+print(record.pk)
+"""
+IS_AWAY = """
+from transcripts import services
+services.add_mark(record_id={record!r}, at_ms={at_ms}, note="{at_ms} seconds missing", is_gap=True)
 """
 MARKED = """() => [...document.querySelectorAll('[aria-invalid]')].map((one) =>
   getComputedStyle(one).borderColor !== getComputedStyle(document.getElementById('title')).borderColor)"""
@@ -76,6 +92,29 @@ def assert_sound(driven: Driven, name: str) -> None:
     axe.load(driven.page)
     assert axe.violations(driven.page) == []
     assert not driven.page.evaluate(WIDE)
+
+
+def test_a_gap_comes_among_the_marks_by_itself_and_takes_no_words_from_who_edits_one(driven: Driven) -> None:
+    record = driven.server.ask(ON_THE_AIR.format(task=uuid.uuid4().hex)).splitlines()[-1]
+    page = opened(driven, f"/transcripts/{record}/")
+    marks = page.locator("#marks")
+    link = marks.get_by_role("link", name="Here")
+    link.focus()
+    driven.server.ask(IS_AWAY.format(record=record, at_ms=90))
+    marks.get_by_text("90 seconds missing").wait_for()
+    assert link.evaluate("(link) => link === document.activeElement")
+    marks.get_by_label("Edit Here at 0:00").click()
+    note = marks.get_by_label("Note at 0:00").first
+    note.fill("Here and")
+    driven.server.ask(IS_AWAY.format(record=record, at_ms=95))
+    for _ in range(2):
+        with page.expect_response("**/state/**"):
+            pass
+    page.keyboard.type(" there")
+    assert note.input_value() == "Here and there"
+    assert marks.get_by_text("95 seconds missing").count() == 0
+    marks.get_by_label("Edit Here at 0:00").click()
+    marks.get_by_text("95 seconds missing").wait_for()
 
 
 def test_every_callback_and_what_came_of_it_can_be_read(driven: Driven) -> None:

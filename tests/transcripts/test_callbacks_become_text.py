@@ -167,6 +167,28 @@ def test_each_stream_on_the_air_costs_what_only_it_can_tell(alice: User, client:
     )
 
 
+def test_a_page_that_is_open_is_brought_the_gaps_it_has_not(alice: User, client: Client) -> None:
+    record = stream(alice, "t1")
+    store(alice, turn("t1", 0, "Good evening."))
+    applying.apply_waiting()
+    client.force_login(alice)
+    page = client.get(f"/transcripts/{record.pk}/").content.decode()
+    assert 'hx-include="#gaps"' in page
+    had = re.findall(r'id="gaps" name="gaps" value="(.*?)"', page)[0]
+
+    def brought(told: str) -> str:
+        return client.get(f"/transcripts/{record.pk}/state/", {"version": 1, "gaps": told}).content.decode()
+
+    assert "mem-marks" not in brought(had)
+    store(alice, back_after(13), turn("t1", 1, "And back."))
+    applying.apply_waiting()
+    state = brought(had)
+    assert '<mem-marks id="marks" hx-swap-oob="true"' in state
+    assert f'<span dir="auto">{GAP}</span>' in state
+    assert "mem-marks" not in brought(re.findall(r'name="gaps" value="(.*?)"', state)[0])
+    assert "mem-marks" not in client.get(f"/transcripts/{record.pk}/state/").content.decode(), "a page from before"
+
+
 def test_a_correction_beside_a_gap_leaves_it_between_its_paragraphs(alice: User, client: Client) -> None:
     record = stream(alice, "t1")
     store(alice, turn("t1", 0, "Good evening,"), back_after(13), turn("t1", 1, "and back.", start=200))

@@ -84,7 +84,21 @@ def section(
         ],
         "can_mark": has_times,
         "has_sound": recording is not None,
+        "gaps": _told(own),
     }  # fmt: skip
+
+
+def gaps_since(record: Record, version: Version | None, told: str | None) -> dict[str, object]:
+    """The same for a page on which other gaps stand than there are by now; `told` is what it was sent as `gaps`."""
+    if record.source != Record.Source.STREAM or told is None or told == _told(record.marks.filter(is_gap=True)):
+        return {}
+    return {"has_other_gaps": True} | section(record, version or record.current_version, None)
+
+
+def _told(marks: Iterable[Mark]) -> str:
+    """Which gaps there are: one that moved is another."""
+    gaps = [mark.pk for mark in marks if mark.is_gap]
+    return f"{len(gaps)}.{max(gaps, default=0)}"
 
 
 def _section(

@@ -164,7 +164,8 @@ def state(request: HttpRequest, record_id: uuid.UUID) -> HttpResponse:
         return _row(request, record_of(request, record_id))
     found = record_for_page(request, record_id)
     read = version_of(request, found) if "version" in request.GET else None
-    return render(request, "transcripts/_state.html", _state(found, read) | _asked(request))
+    context = _state(found, read) | _asked(request) | marks.gaps_since(found, read, request.GET.get("gaps"))
+    return render(request, "transcripts/_state.html", context)
 
 
 def _asked(request: HttpRequest) -> dict[str, object]:

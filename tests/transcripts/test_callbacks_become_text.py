@@ -464,6 +464,24 @@ def test_who_stops_a_stream_before_anything_is_heard_is_not_warned(alice: User) 
         assert wording.end_of(job) == ("Did not start" if task_id == "failed" else "Stopped")
 
 
+@pytest.mark.parametrize("end", [(14, "Stream stopped by user"), (-1, "Stream ended by its source")])
+def test_a_stream_that_is_over_can_be_started_again_from_its_record(
+    alice: User, client: Client, end: tuple[int, str]
+) -> None:
+    record = stream(alice, "t1")
+    client.force_login(alice)
+    address = f"/streams/{record.pk}/again/"
+    assert address not in client.get(f"/transcripts/{record.pk}/").content.decode(), "it is on the air"
+    assert address not in client.get(f"/transcripts/{record.pk}/state/").content.decode()
+    store(alice, turn("t1", 0, "All of it."), envelope.stream_callback("t1", *end))
+    applying.apply_waiting()
+    assert client.get(f"/transcripts/{record.pk}/").content.decode().count(address) == 1
+    part = client.get(f"/transcripts/{record.pk}/state/").content.decode()
+    assert re.search(f'<span id="over" hx-swap-oob="true"><a class="btn" href="{address}"', part), (
+        "on a page that is open"
+    )
+
+
 def test_an_end_that_is_told_late_takes_the_place_of_our_own_guess(alice: User) -> None:
     record = stream(alice, "t1")
     streams.end(job=record.jobs.get(), sentence=streams.UNKNOWN_END)

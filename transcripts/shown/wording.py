@@ -41,6 +41,8 @@ class State:
     """Whether it is a stream on the air, and its gateway was not asked yet to end it."""
     can_start_again: bool = False
     """Whether it is a stream that ended though nobody stopped it."""
+    is_over: bool = False
+    """Whether it is one that came to its end, by a person or by its source: it may be started again as well."""
     can_hear_again: bool = False
     """Whether the text lacks words that the recording has."""
     left: str = ""
@@ -91,7 +93,8 @@ def state_of(record: Record, jobs: Iterable[Job], *, edited: bool, now: datetime
     broke_off = stream is not None and stream.status == Job.Status.FAILED
     if did_not_start(stream):
         return State("Did not start", "bad", reason=record.status_reason, can_start_again=True)
-    state = _ready(latest.get(Job.Kind.SECOND_PASS), edited=edited)
+    is_over = stream is not None and stream.status == Job.Status.DONE
+    state = replace(_ready(latest.get(Job.Kind.SECOND_PASS), edited=edited), is_over=is_over)
     if not record.status_reason:
         return state
     can_hear_again = not state.changes and record.status_reason.startswith(UNHEARD)

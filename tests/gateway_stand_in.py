@@ -148,7 +148,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self, method: str) -> None:
         path = urlsplit(self.path).path
-        raw = self.rfile.read(int(self.headers.get("Content-Length") or 0)) if not self._chunked() else self._chunks()
+        raw = self._body()
+        if raw is None:  # whoever asked is gone
+            self.close_connection = True
+            return
         kind = self.headers.get("Content-Type", "")
         body: Any = _multipart(raw, kind) if kind.startswith("multipart/") else json.loads(raw or b"null")
         self.house.asked.append(Asked(method, path, {k.lower(): v for k, v in self.headers.items()}, body))
@@ -173,16 +176,26 @@ class _Handler(BaseHTTPRequestHandler):
                 return fault
         return None
 
-    def _chunked(self) -> bool:
-        return self.headers.get("Transfer-Encoding", "").lower() == "chunked"
+    def _body(self) -> bytes | None:
+        """None where it was cut off."""
+        try:
+            if self.headers.get("Transfer-Encoding", "").lower() == "chunked":
+                return self._chunks()
+            size = int(self.headers.get("Content-Length") or 0)
+            raw = self.rfile.read(size)
+        except ConnectionError:
+            return None
+        return raw if len(raw) == size else None
 
-    def _chunks(self) -> bytes:
+    def _chunks(self) -> bytes | None:
         whole = bytearray()
-        while size := int(self.rfile.readline(), 16):
+        while line := self.rfile.readline():
+            size = int(line, 16)
             whole += self.rfile.read(size)
             self.rfile.readline()
-        self.rfile.readline()
-        return bytes(whole)
+            if not size:
+                return bytes(whole)
+        return None
 
     def _store(self, asset_id: str, body: dict[str, Any]) -> None:
         assert "authorization" not in self.house.asked[-1].headers, "the key was shown to the storage"

@@ -5,8 +5,10 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import socket
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -20,6 +22,13 @@ from tests.gateway_stand_in import API, Fault, StandIn
 def hosted() -> Iterator[StandIn]:
     with StandIn() as stand_in:
         yield stand_in
+
+
+CUT_OFF = (
+    b"Content-Length: 9000\r\n\r\n--b\r\nContent-Dispo",
+    b"Transfer-Encoding: chunked\r\n\r\n5\r\n--b\r\n\r\n40\r\nContent-Dispo",
+    b"Transfer-Encoding: chunked\r\n\r\n5\r\n--b\r\n\r\n",
+)
 
 
 @pytest.fixture
@@ -218,6 +227,19 @@ def test_an_upload_can_be_ended_from_within(client: Client) -> None:
 
     with pytest.raises(InterruptedError):
         client.upload(io.BytesIO(b"sound"), "a.wav", stop)
+
+
+@pytest.mark.parametrize("sent", CUT_OFF)
+def test_the_stand_in_passes_over_an_upload_that_was_cut_off(capfd: pytest.CaptureFixture[str], sent: bytes) -> None:
+    with StandIn() as hosted:
+        address = urlsplit(hosted.url)
+        with socket.create_connection((address.hostname, address.port)) as line:
+            head = f"POST {API}/upload HTTP/1.1\r\nHost: a\r\nContent-Type: multipart/form-data; boundary=b\r\n"
+            line.sendall(head.encode() + sent)
+            line.shutdown(socket.SHUT_WR)
+            assert line.recv(100) == b"", "there is nobody to answer"
+        assert hosted.asked == []
+    assert capfd.readouterr().err == ""
 
 
 @pytest.mark.parametrize(

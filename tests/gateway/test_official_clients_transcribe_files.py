@@ -260,16 +260,32 @@ def test_openai_sees_each_refusal_as_its_own_error(server: RunningServer, client
 # The bill
 
 
-def test_every_file_was_charged_by_the_second(server: RunningServer) -> None:
-    rows = json.loads(
-        server.ask(
-            "import json\n"
-            "from memweb.gateway.models import LedgerEntry\n"
-            "rows = LedgerEntry.objects.filter(kind='file').values_list('provider', 'units', 'amount')\n"
-            "print(json.dumps([[p, u, str(a)] for p, u, a in rows]))"
+CHARGED = """
+import json
+from memweb.gateway.models import LedgerEntry
+rows = LedgerEntry.objects.filter(kind="file").order_by("pk").values_list("provider", "units", "amount")
+print(json.dumps([[provider, units, str(amount)] for provider, units, amount in rows]))
+"""
+
+
+def charged(server: RunningServer) -> list[tuple[str, int, str]]:
+    return [tuple(row) for row in json.loads(server.ask(CHARGED))]
+
+
+def test_every_file_was_charged_by_the_second(server: RunningServer, key: str, recording: bytes) -> None:
+    before = len(charged(server))
+    with httpx.Client(timeout=120) as http:
+        eleven = ElevenLabs(api_key=key, base_url=server.url, httpx_client=http)
+        eleven.speech_to_text.convert(model_id="scribe_v2", file=("talk.wav", recording))
+    with assembly(server, key) as transcriber:
+        assert transcriber.transcribe(recording).error is None
+    with OpenAI(api_key=key, base_url=f"{server.url}/v1", max_retries=0) as client:
+        client.audio.transcriptions.create(model="whisper-1", file=("talk.wav", recording))
+        client.audio.transcriptions.create(
+            model="gpt-4o-transcribe-diarize", file=("talk.wav", recording), response_format="diarized_json"
         )
-    )
-    assert {provider for provider, _, _ in rows} == {"elevenlabs", "assemblyai", "whisper-1"}
-    assert {units for _, units, _ in rows} == {SECONDS}
-    prices = {provider: {amount for name, _, amount in rows if name == provider} for provider, _, _ in rows}
-    assert prices["whisper-1"] == {"0.008000", "0.016000"}, "telling speakers apart doubles it"
+    rows = charged(server)[before:]
+    assert [(provider, units) for provider, units, _ in rows] == [
+        (provider, SECONDS) for provider in ("elevenlabs", "assemblyai", "whisper-1", "whisper-1")
+    ]
+    assert [amount for *_, amount in rows[2:]] == ["0.008000", "0.016000"], "telling speakers apart doubles it"

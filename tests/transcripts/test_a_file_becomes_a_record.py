@@ -175,7 +175,7 @@ def test_a_failed_speaker_pass_harms_nothing_and_is_retried_alone(hosted: StandI
     hosted.faults.append(Fault("/sync-generate-speaker", 402))
     work()
     assert (state(record).words, state(record).can_retry, len(text(record))) == ("Ready", True, 2)
-    assert state(record).reason.startswith("Speakers are not told apart: The gateway's balance is used up.")
+    assert state(record).reason.startswith("Speakers are not told apart. The gateway's balance is used up.")
     before = len(hosted.asked)
     jobs.retry(record_id=record.pk, job_id=state(record).retries)
     work()
@@ -194,7 +194,7 @@ def test_retry_starts_over_what_the_page_names_and_nothing_that_was_stopped_sinc
     work()
     services.transcribe_again(record_id=record.pk, options={"provider": "elevenlabs"})
     jobs.cancel(record_id=record.pk)
-    assert state(record).reason.startswith("Speakers are not told apart: ")
+    assert state(record).reason.startswith("Speakers are not told apart. ")
     client.force_login(alice)
     assert client.post(f"/transcripts/{record.pk}/retry/").status_code == 302
     assert [job.kind for job in Job.objects.pending()] == [Job.Kind.SPEAKERS]

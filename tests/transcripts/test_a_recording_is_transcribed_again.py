@@ -249,7 +249,7 @@ def test_a_failure_leaves_the_text_and_says_why(hosted: StandIn, as_alice: Clien
     ask(as_alice, record)
     work()
     html = page(as_alice, record)
-    assert "Not transcribed again: The gateway&#x27;s balance is used up." in html
+    assert "Not transcribed again. The gateway&#x27;s balance is used up." in html
     assert "it was the best of tines" in html
     assert "Retry" in html
 

@@ -14,6 +14,7 @@ from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
 from memweb.accounts.models import User
+from memweb.templatetags.addresses import folding
 from memweb.upstream.address import Gateway
 from tests.gateway_stand_in import Fault, StandIn
 from tests.transcripts import making
@@ -26,6 +27,8 @@ from transcripts.shown import wording
 pytestmark = pytest.mark.django_db(transaction=True)
 LIST_IT = "Its operator can list it in MEMWEB_ALLOW_PRIVATE_URLS."
 ADDRESS = "rtsp://someone:secret@camera.example/1"
+FOLDED = "rtsp://<wbr>camera<wbr>.example/<wbr>1"
+"""As it is shown: without what was secret in it, and with places where a line may end."""
 
 
 @pytest.fixture
@@ -116,6 +119,14 @@ def test_what_is_kept_of_its_address_has_no_password(hosted: StandIn, alice: Use
     assert begun(alice, minutes=5).jobs.get().options["address"] == "rtsp://camera.example/1"
 
 
+def test_an_address_folds_where_its_parts_meet() -> None:
+    assert folding("rtsp://camera.example:8554/a/<b>?c=1&d") == (
+        "rtsp://<wbr>camera<wbr>.example:8554/<wbr>a/&lt;b&gt;?c=<wbr>1&amp;<wbr>d"
+    )
+    for whole in ("about $1.20, $0.15 an hour", "127.0.0.1", "1 Dec, 14:05"):
+        assert folding(whole) == whole
+
+
 def test_a_stream_that_has_ended_is_listed_and_can_be_started_again_as_it_was(
     hosted: StandIn, alice: User, bob: User, client: Client
 ) -> None:
@@ -127,7 +138,7 @@ def test_a_stream_that_has_ended_is_listed_and_can_be_started_again_as_it_was(
     assert again not in client.get("/streams/air/").content.decode()
     streams.end(job=record.jobs.get(), sentence=streams.QUIET_END.format(hours=12))
     page = client.get("/streams/air/").content.decode()
-    for told in ("Ended</h2>", ">Harbour</a>", "rtsp://camera.example/1", "Did not start", "for 12 hours", again):
+    for told in ("Ended</h2>", ">Harbour</a>", FOLDED, "Did not start", "for 12 hours", again):
         assert told in page
     making.assert_focus_stays(page)
     for path in (f"/transcripts/{record.pk}/", "/transcripts/"):
@@ -175,7 +186,7 @@ def test_a_record_says_where_its_stream_came_from_who_listened_and_what_it_cost(
     client.force_login(alice)
     for cost in ("about $0.15 so far, $0.15 an hour", "about $0.15, $0.15 an hour"):
         page = client.get(f"/transcripts/{record.pk}/").content.decode()
-        for name, value in (("Address", "rtsp://camera.example/1"), ("Who listens", "AssemblyAI"), ("Cost", cost)):
+        for name, value in (("Address", FOLDED), ("Who listens", "AssemblyAI"), ("Cost", cost)):
             assert f'<li><span>{name}</span><span class="n">{value}</span></li>' in page
         assert "secret" not in page
         streams.end(job=record.jobs.get(), sentence="", well=True)

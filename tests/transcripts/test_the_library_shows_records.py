@@ -220,7 +220,7 @@ def test_a_record_says_how_it_stands_in_words(alice: User) -> None:
     jobs.fail(job_id=job.pk, holder="a", reason="No engine.", final=True)
     assert (state(record).words, state(record).reason, state(record).can_retry) == (
         "Ready",
-        "No second pass: No engine.",
+        "No second pass. No engine.",
         True,
     )
     services.take_back(record_id=record.pk, key="1-0", user_id=alice.pk)

@@ -143,6 +143,18 @@ def test_a_row_says_how_its_file_stands(as_alice: Client, alice: User, name: str
         making.assert_focus_stays(polled)
 
 
+def test_a_file_that_nobody_has_read_yet_has_no_length(as_alice: Client, alice: User) -> None:
+    upload = an_upload(alice, offset=1000)
+    record = a_record(alice, upload, "finishing", Job.Kind.PREPARE)
+    at = f"/transcripts/{record.pk}/"
+    for known, length in ((0, ""), (1_200_000, "20:00")):
+        Record.objects.update(duration_ms=known)
+        for address in (at, f"{at}state/"):
+            assert re.search(f'id="length"[^>]*>{length}</span>', as_alice.get(address).content.decode())
+        card = as_alice.get(f"{at}state/?as=card").content.decode()
+        assert f'<div class="side"><span class="num">{length}</span>' in card
+
+
 def test_a_file_that_stopped_coming_says_how_it_goes_on(as_alice: Client, alice: User) -> None:
     upload = an_upload(alice, offset=480, fingerprint="a.wav|1000|5")
     html = page(as_alice)
@@ -195,6 +207,8 @@ def test_what_is_here_already_is_offered_and_transcribed_again(as_alice: Client,
     upload = an_upload(alice, status="duplicate", duplicate_of=record)
     html = page(as_alice)
     assert words(html) == ["Already here"]
+    since = wording.moment(record.started_at).replace(" ", "\u00a0")
+    assert f"in your library since {since}<" in html, "no line ends within the day"
     assert f'href="/transcripts/{record.pk}/"' in html
     answer = as_alice.post(f"/upload/{upload.pk}/again/", headers={"HX-Request": "true"})
     assert answer["HX-Redirect"] == f"/transcripts/{record.pk}/"

@@ -153,7 +153,7 @@ def _already_here(upload: Upload, gateway: Gateway) -> Row:
     if former is None or former.deleted_at is not None:
         facts = [wording.megabytes(upload.size), "the same recording was here and is gone"]
         return Row(upload, upload.name, facts, State("Removed", "done"))
-    since = wording.moment(former.started_at)
+    since = wording.unbroken(wording.moment(former.started_at))
     facts = [wording.megabytes(upload.size), f"the same recording is in your library since {since}"]
     return Row(
         upload,

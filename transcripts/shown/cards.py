@@ -74,7 +74,7 @@ def card(record: Any, *, now: datetime) -> Card:
         others=max(len(voices) - NAMED, 0),
         facts=facts,
         tags=sorted(tag.name for tag in record.tags.all()),
-        length=wording.clock(record.duration_ms),
+        length=wording.length_of(record),
         state=wording.state_of(record, record.jobs.all(), edited=record.is_edited, now=now),
         shelf=_shelf(record, now),
     )

@@ -88,7 +88,7 @@ def state_of(record: Record, jobs: Iterable[Job], *, edited: bool, now: datetime
     if speakers and speakers.status not in (Job.Status.DONE, Job.Status.CANCELLED):
         return _speakers(speakers, edited=edited)
     if again and again.status == Job.Status.FAILED:
-        return State(_settled(edited), reason=f"Not transcribed again: {again.reason}", retries=again.pk)
+        return State(_settled(edited), reason=f"Not transcribed again. {again.reason}", retries=again.pk)
     stream = latest.get(Job.Kind.STREAM)
     broke_off = stream is not None and stream.status == Job.Status.FAILED
     if did_not_start(stream):
@@ -179,7 +179,7 @@ def _left(job: Job, now: datetime) -> str:
 
 def _speakers(job: Job, *, edited: bool) -> State:
     if job.status == Job.Status.FAILED:
-        return State(_settled(edited), reason=f"Speakers are not told apart: {job.reason}", retries=job.pk)
+        return State(_settled(edited), reason=f"Speakers are not told apart. {job.reason}", retries=job.pk)
     percent = job.progress or None
     words = f"Telling speakers apart{f' {percent} %' if percent else ''}"
     return State(words, "", percent=percent, reason=job.reason, changes=True, can_cancel=True)
@@ -211,7 +211,7 @@ def _ready(second: Job | None, *, edited: bool) -> State:
         return State("Waiting for the second pass", "", reason=second.reason, changes=True, can_cancel=True)
     ready = _settled(edited)
     if second and second.status == Job.Status.FAILED:
-        return State(ready, "done", reason=f"No second pass: {second.reason}", retries=second.pk)
+        return State(ready, "done", reason=f"No second pass. {second.reason}", retries=second.pk)
     return State(ready)
 
 
@@ -220,6 +220,12 @@ def clock(ms: int) -> str:
     seconds = max(ms, 0) // 1000
     hours, minutes = divmod(seconds // 60, 60)
     return f"{hours}:{minutes:02}:{seconds % 60:02}" if hours else f"{minutes}:{seconds % 60:02}"
+
+
+def length_of(record: Record) -> str:
+    """How long it is; empty for a file that nobody has read yet."""
+    is_unread = record.source == Record.Source.FILE and record.status != Record.Status.READY
+    return "" if is_unread and not record.duration_ms else clock(record.duration_ms)
 
 
 def title_of(record: Record) -> str:
@@ -237,6 +243,11 @@ def moment(when: datetime) -> str:
     """18 Nov, 14:05."""
     local = timezone.localtime(when)
     return f"{local.day} {local:%b}, {local:%H:%M}"
+
+
+def unbroken(words: str) -> str:
+    """The same, which no line breaks within."""
+    return words.replace(" ", "\u00a0")
 
 
 def instant(when: datetime) -> str:

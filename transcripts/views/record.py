@@ -137,7 +137,7 @@ def _state(
         "state": state,
         "recording": recording,
         "can_hear": recording is not None and found.status != Record.Status.LIVE and not state.changes,
-        "length": wording.clock(found.duration_ms),
+        "length": wording.length_of(found),
         "seconds": found.duration_ms // 1000,
         "size": wording.megabytes(recording.size) if recording else "",
         "version": version,

@@ -84,7 +84,7 @@ def bin_(request: HttpRequest) -> HttpResponse:
             record,
             wording.title_of(record),
             wording.clock(record.duration_ms),
-            wording.day(record.deleted_at or timezone.now()),
+            wording.unbroken(wording.day(record.deleted_at or timezone.now())),
         )
         for record in part
     ]

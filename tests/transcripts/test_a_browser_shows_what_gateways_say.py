@@ -155,6 +155,12 @@ def test_panels_come_by_themselves_and_lead_into_the_text(driven: Driven, prepar
     assert_sound(driven, "panels")
     opened(driven, f"/transcripts/{prepared[1]}/panels/")
     assert_sound(driven, "panels-alone")
+    page.locator(".came a").first.click()
+    page.get_by_role("link", name="Indented").click()
+    page.locator("pre", has_text='  "').wait_for()
+    assert_sound(driven, "result")
+    page.get_by_role("link", name="Back to A greeting").click()
+    chapters.wait_for()
 
 
 def test_streams_are_listed_and_a_bad_address_is_told(driven: Driven) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
+from html import unescape
 from typing import Any
 
 import pytest
@@ -293,14 +294,24 @@ def test_a_version_of_no_result_has_no_panels(alice: User) -> None:
 def test_a_result_is_shown_as_it_came(alice: User, bob: User) -> None:
     record = analysed(alice)
     path = f"/transcripts/{record.pk}/results/1/"
-    answer = signed_in(alice).get(path)
+    client = signed_in(alice)
+    answer = client.get(path, {"download": ""})
     assert json.loads(answer.content) == ANALYSED
-    assert answer["Content-Type"].startswith("text/plain")
+    assert answer["Content-Type"] == "application/octet-stream"
+    assert answer["Content-Disposition"] == 'attachment; filename="result-1.json"'
+    page = html(client, path)
+    body = unescape(page.partition('<pre class="raw')[2].partition("</pre>")[0].partition(">")[2])
+    assert body == answer.content.decode()
+    assert f'href="/transcripts/{record.pk}/#panels"' in page, "the way back"
+    indented = html(client, f"{path}?indented")
+    assert "\n  &quot;status&quot;: &quot;completed&quot;,\n" in indented
     assert signed_in(bob).get(path).status_code == 404
     services.keep_result(record_id=record.pk, dialect="pyannote", raw=b"voices", of=1)
     assert f'"{path}"' in html(signed_in(alice), f"/transcripts/{record.pk}/panels/?version=2")
     assert f'"{path}?part=1"' in html(signed_in(alice), f"/transcripts/{record.pk}/panels/?version=2")
-    assert signed_in(alice).get(path, {"part": "1"}).content == b"voices"
+    answer = client.get(path, {"part": "1", "download": ""})
+    assert (answer.content, answer["Content-Disposition"]) == (b"voices", 'attachment; filename="result-1-1.json"')
+    assert "?part=1&amp;download" in html(client, f"{path}?part=1")
     for odd in (2, 10**20):
         assert signed_in(alice).get(f"/transcripts/{record.pk}/results/{odd}/").status_code == 404
     for odd in ("2", "-1", "x", "9" * 20):

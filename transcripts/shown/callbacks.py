@@ -65,6 +65,11 @@ def body(raw: bytes, *, indented: bool) -> str:
     return _UNSEEN.sub(lambda found: f"\\u{ord(found[0]):04x}", text.clean(shown))
 
 
+def cut(size: int) -> str:
+    """How much of a body is shown, where it is longer than that."""
+    return f"{MOST_READ // 1000} kB" if size > MOST_READ else ""
+
+
 def can_indent(raw: bytes) -> bool:
     """Whether indenting shows the same in another way."""
     shown = _beginning(raw)

@@ -108,7 +108,7 @@ def callback(request: HttpRequest, pk: int) -> HttpResponse:
     context = _row(row) | {
         "headers": sorted(row.headers.items()),
         "size": wording.megabytes(row.size),
-        "cut": f"{shown.MOST_READ // 1000} kB" if row.size > shown.MOST_READ else "",
+        "cut": shown.cut(row.size),
         "body": shown.body(bytes(row.raw), indented=indented),
         "indented": indented,
         "can_indent": not indented and shown.can_indent(bytes(row.raw)),
@@ -131,10 +131,7 @@ def address(request: HttpRequest) -> HttpResponse:
 @login_required
 def body(request: HttpRequest, pk: int) -> HttpResponse:
     """The body as it came, byte for byte, to be saved."""
-    answer = HttpResponse(bytes(_mine(request, pk).raw), content_type="application/octet-stream")
-    answer["Content-Disposition"] = f'attachment; filename="callback-{pk}.json"'
-    answer["X-Content-Type-Options"] = "nosniff"
-    return answer
+    return as_file(bytes(_mine(request, pk).raw), f"callback-{pk}.json")
 
 
 @require_POST
@@ -153,8 +150,9 @@ def _mine(request: HttpRequest, pk: int) -> Callback:
     return found
 
 
-def as_text(raw: bytes) -> HttpResponse:
-    """Foreign bytes, shown and never obeyed."""
-    answer = HttpResponse(raw.decode("utf-8", "replace"), content_type="text/plain; charset=utf-8")
+def as_file(raw: bytes, name: str) -> HttpResponse:
+    """Foreign bytes, saved and never obeyed."""
+    answer = HttpResponse(raw, content_type="application/octet-stream")
+    answer["Content-Disposition"] = f'attachment; filename="{name}"'
     answer["X-Content-Type-Options"] = "nosniff"
     return answer

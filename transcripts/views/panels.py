@@ -15,8 +15,9 @@ from django.views.decorators.http import require_safe
 from memweb.speech.dialects.batch import KINDS, Extra
 from transcripts.hearing import results
 from transcripts.models import Message
+from transcripts.shown import callbacks as shown
 from transcripts.shown import wording
-from transcripts.views.callbacks import as_text
+from transcripts.views.callbacks import as_file
 from transcripts.views.lookup import record_of, version_of
 
 MOST = 300
@@ -82,14 +83,32 @@ def panels(request: HttpRequest, record_id: uuid.UUID) -> HttpResponse:
 @require_safe
 @login_required
 def result(request: HttpRequest, record_id: uuid.UUID, connection: int) -> HttpResponse:
-    """One result as it came, as text; `part` counts those that tell more of the first."""
-    kept = Message.objects.filter(record=record_of(request, record_id), dialect__startswith=results.PREFIX)
+    """One result as it came: the beginning of it on a page, or with `download` all of it, byte for byte.
+
+    `part` counts those that tell more of the first.
+    """
+    record = record_of(request, record_id)
+    kept = Message.objects.filter(record=record, dialect__startswith=results.PREFIX)
     place = request.GET.get("part", "0")
     is_place = connection < 2**31 and re.fullmatch(r"[0-9]{1,9}", place)
     found = kept.filter(connection=connection, sequence=int(place)).first() if is_place else None
     if found is None:
         raise Http404
-    return as_text(bytes(found.raw))
+    raw, indented = bytes(found.raw), "indented" in request.GET
+    if "download" in request.GET:
+        return as_file(raw, f"result-{connection}{f'-{found.sequence}' if found.sequence else ''}.json")
+    context = {
+        "record": record,
+        "title": wording.title_of(record),
+        "name": found.dialect.removeprefix(results.PREFIX),
+        "part": found.sequence,
+        "size": wording.megabytes(len(raw)),
+        "cut": shown.cut(len(raw)),
+        "body": shown.body(raw, indented=indented),
+        "indented": indented,
+        "can_indent": not indented and shown.can_indent(raw),
+    }
+    return render(request, "transcripts/result.html", context)
 
 
 def made(extras: Iterable[Extra]) -> list[Panel]:

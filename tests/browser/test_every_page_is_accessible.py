@@ -271,7 +271,9 @@ LIBRARY = {
         "", "/settings/", "What else may find it", then=partial(find_from_anywhere, words="zeppelin"), part=DIALOG
     ),
     "choices-tag": Sight("transcripts/choices/<str:name>/", "/transcripts/choices/tag/", "#radio"),
-    "choices-none": Sight("transcripts/choices/<str:name>/", "/transcripts/choices/speaker/", "Choose: speaker", "bea"),
+    "choices-none": Sight(
+        "transcripts/choices/<str:name>/", "/transcripts/choices/speaker/", "Choose by speaker", "bea"
+    ),
     "moments": Sight("transcripts/<uuid:record_id>/moments/", RECORD + "moments/?q=ferry", "Found in one record"),
     "bin-rich": Sight("transcripts/bin/", "/transcripts/bin/", "3 records"),
     "bin-empty": Sight("transcripts/bin/", "/transcripts/bin/", "Nothing is in the bin.", "other"),
@@ -310,6 +312,10 @@ RECORDS = {
     "panels": Sight(
         "transcripts/<uuid:record_id>/panels/", "/transcripts/{panelled}/panels/", "Two people", then=open_panels
     ),
+    "result": Sight(
+        "transcripts/<uuid:record_id>/results/<int:connection>/", "/transcripts/{panelled}/results/1/", "as it came"
+    ),
+    "result-indented": Sight("", "/transcripts/{panelled}/results/1/?indented", "As it came"),
     "panels-none": Sight("", "/transcripts/{silent}/panels/", "Nothing was said besides the text."),
     "paragraph": Sight("transcripts/<uuid:record_id>/text/", RECORD + "text/?segment=1-1", "Edit the paragraph at"),
     "journal": Sight("transcripts/<uuid:record_id>/changes/", RECORD + "changes/", "Put back"),

@@ -299,11 +299,11 @@ FILES: dict[str, tuple[str, ...]] = {
     "awaiting": ("The gateway works on it and will call back.",),
     "again-by-itself": ("The gateway is at capacity. It is tried again by itself.",),
     "speakers-run": ("Telling speakers apart 60 %", "The footbridge"),
-    "speakers-failed": ("Speakers are not told apart: The gateway is at capacity.", "Retry"),
+    "speakers-failed": ("Speakers are not told apart. The gateway is at capacity.", "Retry"),
     "failed": ("Failed while transcribing", "balance is used up", "Retry"),
     "stopped": ("Stopped at 18 %", "Retry"),
     "nothing-heard": ("Nothing was heard.",),
-    "again-failed": ("Not transcribed again:", "Retry"),
+    "again-failed": ("Not transcribed again.", "Retry"),
     "again-running": ("Transcribing 12 %", "The footbridge"),
 }
 

@@ -308,7 +308,7 @@ RECORDS = {
     "record-live": Sight("", "/transcripts/{live}/", "So the index is done"),
     "record-failed": Sight("", "/transcripts/{failed}/", "Retry"),
     "record-panelled": Sight("", "/transcripts/{panelled}/", "They greet.", then=open_panels),
-    "record-binned": Sight("", "/transcripts/{binned}/", "The record may have been deleted"),
+    "record-binned": Sight("", "/transcripts/{binned}/", "is in the bin"),
     "panels": Sight(
         "transcripts/<uuid:record_id>/panels/", "/transcripts/{panelled}/panels/", "Two people", then=open_panels
     ),
@@ -436,7 +436,7 @@ OF_THE_SERVER: dict[str, tuple[Sight, Callable[[Page, Made], object]]] = {
     "wrong-403": (Sight("", "/settings/", "This is not open to you"), as_somebody_else),
     "wrong-500": (Sight("", "/transcripts/", "Something broke here"), break_it),
 }
-AT_LAST = {"shared-too-many": Sight("", "/shared/nothing/", "Too many links were tried", "", guess_links)}
+AT_LAST = {"shared-too-many": Sight("", "/shared/nothing/", "Wait a minute.", "", guess_links)}
 """After it no link that does not work says so from here."""
 SIGHTS = {**LIBRARY, **RECORDS, **SETTINGS, **DOOR, **AT_LAST}
 

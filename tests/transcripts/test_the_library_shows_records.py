@@ -290,6 +290,23 @@ def test_from_its_page_a_record_goes_to_the_bin_and_the_library_offers_the_way_b
     assert f'action="{reverse("record-restoration", args=[record.pk])}"' in html
 
 
+def test_the_address_of_a_record_in_the_bin_offers_the_way_back(alice: User, bob: User, client: Client) -> None:
+    record = making.dictation(alice, "x", title="Gone & back")
+    services.bin_record(record_id=record.pk)
+    client.force_login(alice)
+    page = client.get(reverse("record", args=[record.pk]))
+    assert page.status_code == 404
+    assert "<bdi>Gone &amp; back</bdi> is in the bin" in page.content.decode()
+    client.force_login(bob)
+    others = client.get(reverse("record", args=[record.pk]))
+    assert others.status_code == 404
+    assert "Gone" not in others.content.decode(), "what others threw away is nobody's to know"
+    client.force_login(alice)
+    back = client.post(reverse("record-restoration", args=[record.pk]), {"back": ""}, follow=True)
+    assert back.redirect_chain == [(reverse("record", args=[record.pk]), 302)]
+    assert back.status_code == 200
+
+
 def test_what_is_being_spoken_does_not_go_to_the_bin(alice: User, client: Client) -> None:
     record = making.dictation(alice, "x", finished=False)
     with pytest.raises(StillLive):

@@ -37,8 +37,11 @@ TOLD_FOR = timedelta(days=1)
 @require_safe
 @login_required
 def record(request: HttpRequest, record_id: uuid.UUID) -> HttpResponse:
-    """The record page."""
-    found = record_for_page(request, record_id)
+    """The record page. Of one in the bin it says so, to its owner."""
+    try:
+        found = record_for_page(request, record_id)
+    except Http404:
+        return _in_the_bin(request, binned_of(request, record_id))
     version = version_of(request, found)
     spoken = queries.talk_time(version.pk) if version else []
     versions = list(found.versions.order_by("-number"))
@@ -52,6 +55,11 @@ def record(request: HttpRequest, record_id: uuid.UUID) -> HttpResponse:
         context["can_undo"], context["can_redo"] = editing.can(version, person(request).pk)
     context["has_words"] = version is not None and _may_have_words(context)
     return render(request, "transcripts/record.html", context)
+
+
+def _in_the_bin(request: HttpRequest, found: Record) -> HttpResponse:
+    context = {"record": found, "title": wording.title_of(found)}
+    return render(request, "transcripts/binned.html", context, status=404)
 
 
 def _may_have_words(context: dict[str, Any]) -> bool:
@@ -212,10 +220,10 @@ def bin_(request: HttpRequest, record_id: uuid.UUID) -> HttpResponse:
 @require_POST
 @login_required
 def restoration(request: HttpRequest, record_id: uuid.UUID) -> HttpResponse:
-    """Out of the bin again."""
+    """Out of the bin again: to the record for who asked on its page (`back`), else to the library."""
     found = binned_of(request, record_id)
     services.restore_record(record_id=found.pk)
-    return _go(request, reverse("library"))
+    return _go(request, reverse("record", args=[found.pk]) if "back" in request.POST else reverse("library"))
 
 
 @require_POST

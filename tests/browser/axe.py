@@ -25,7 +25,8 @@ _COLOURS = ["color-contrast", "link-in-text-block"]
 
 
 def load(page: Page) -> None:
-    """Put axe into the page: once after each time it is opened."""
+    """Put axe into the page, once after each time it is opened and when its styles are there."""
+    page.wait_for_load_state()
     page.evaluate(_AXE.read_text())
 
 

@@ -68,7 +68,7 @@ def test_a_pasted_stream_becomes_words_and_stops_when_told(running: RunningServe
         assert stranger.get(record).status_code == 404
         wait_for("words", 60, lambda: "best of times" in client.get(record + "export/txt?with=").text.lower())
         air = client.get("/streams/air/").text
-        assert source in air
+        assert source in air.replace("<wbr>", "")  # where it may be folded
         assert "two_cities" not in stranger.get("/streams/air/").text
         stop = f"/streams/{record.split('/')[2]}/stop/"
         assert stranger.post(stop).status_code == 404

@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 import httpx
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import FilePayload, Page, ViewportSize, expect
 
 from tests.browser import axe
 from tests.browser.driving import Driven, browser
@@ -25,7 +25,7 @@ from tests.running import RunningServer
 
 pytestmark = [pytest.mark.browser, pytest.mark.process]
 
-SIZES = {"width": 1280, "height": 940}, {"width": 390, "height": 844}
+SIZES = ViewportSize(width=1280, height=940), ViewportSize(width=390, height=844)
 SCHEMES: tuple[Literal["light"], Literal["dark"]] = ("light", "dark")
 ELSEWHERE = {
     "": "dictation: test_accessibility",
@@ -159,8 +159,8 @@ def refuse_number(page: Page) -> None:
 
 def bring_in_what_is_none(page: Page) -> None:
     page.locator("#bring summary").click()
-    file = {"name": "notes.srt", "mimeType": "text/plain", "buffer": b"\x00\x01no captions"}
-    page.get_by_label("SRT, VTT, JSON or text file").set_input_files(file)  # type: ignore[arg-type]
+    file = FilePayload(name="notes.srt", mimeType="text/plain", buffer=b"\x00\x01no captions")
+    page.get_by_label("SRT, VTT, JSON or text file").set_input_files(file)
     page.get_by_role("button", name="Add as a version").click()
 
 
@@ -461,9 +461,10 @@ def see(driven: Driven, made: Made, sight: Sight, then: Callable[[Page], object]
     page = driven.page
     driven.context.clear_cookies()
     if sight.who:
-        cookie = {"name": "sessionid", "value": made.sessions[sight.who], "url": made.server.url}
-        driven.context.add_cookies([cookie])  # type: ignore[list-item]
-    page.set_viewport_size(SIZES[0])  # type: ignore[arg-type]
+        # Playwright does not export the type of a cookie that is set.
+        cookies: list[Any] = [{"name": "sessionid", "value": made.sessions[sight.who], "url": made.server.url}]
+        driven.context.add_cookies(cookies)
+    page.set_viewport_size(SIZES[0])
     page.emulate_media(color_scheme="light")
     page.goto(made.server.url + sight.path.format(**made.ids))
     page.evaluate("document.fonts.ready.then(() => null)")
@@ -476,7 +477,7 @@ def see(driven: Driven, made: Made, sight: Sight, then: Callable[[Page], object]
 def look(driven: Driven, name: str, part: str = "") -> None:
     """At both sizes and in both schemes, without loading it again: the page must bear a window that is turned."""
     for size in SIZES:
-        driven.page.set_viewport_size(size)  # type: ignore[arg-type]
+        driven.page.set_viewport_size(size)
         for scheme in SCHEMES:
             driven.page.emulate_media(color_scheme=scheme)
             axe.check(driven.page, name, scheme, part=part)

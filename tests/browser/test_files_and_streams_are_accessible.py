@@ -9,8 +9,9 @@ from __future__ import annotations
 import contextlib
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any, Literal
 
 import pytest
 from playwright.sync_api import CDPSession, Locator, Page, Route, expect
@@ -25,7 +26,9 @@ from tests.running import RunningServer
 
 pytestmark = [pytest.mark.browser, pytest.mark.process]
 
-LOOKS = (("light", 1280, 940), ("light", 390, 844), ("dark", 390, 844), ("dark", 1280, 940))
+LOOKS: tuple[tuple[Literal["light", "dark"], int, int], ...] = (
+    ("light", 1280, 940), ("light", 390, 844), ("dark", 390, 844), ("dark", 1280, 940),
+)  # fmt: skip
 """In this order each differs from the one before in one thing."""
 Says = str | tuple[str, str]
 """Words that must be seen; with two, the second in the list's item that has the first."""
@@ -72,10 +75,11 @@ def driven(ids: dict[str, Ids], server: RunningServer) -> Iterator[Driven]:
 
 def open_as(driven: Driven, who: str, path: str) -> Page:
     """The page at this address, as this person sees it."""
-    cookies = [
+    # Playwright does not export the type of a cookie that is set.
+    cookies: list[Any] = [
         {"name": name, "value": value, "url": driven.server.url} for name, value in _session(driven, who).items()
     ]
-    driven.context.add_cookies(cookies)  # type: ignore[arg-type]
+    driven.context.add_cookies(cookies)
     driven.page.goto(driven.server.url + path)
     driven.page.wait_for_function("!!customElements.get('mem-upload')")
     return driven.page
@@ -96,7 +100,7 @@ def look(page: Page, name: str, *says: Says, whole: bool = True) -> None:
     """See to it that the page says this, and is in order, in every scheme and width. `whole`: photograph all of it."""
     axe.load(page)
     for scheme, width, height in LOOKS:
-        page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+        page.emulate_media(color_scheme=scheme)
         page.set_viewport_size({"width": width, "height": height})
         for words in says:
             expect(seen(page, words), f"{name}: {words}").to_be_visible()
@@ -213,16 +217,16 @@ _lines: dict[Page, CDPSession] = {}
 def test_files_that_are_not_taken(driven: Driven, tmp_path: Path, status: int, told: str, says: str) -> None:
     tape = media_files.make(tmp_path / "not taken.wav", media_files.tone(1))
     page = open_as(driven, "newcomer", "/upload/")
-    answer = {"status": status, "body": told, "headers": {"Tus-Resumable": "1.0.0"}}
-    with on_the_way(page, lambda route: route.fulfill(**answer)):  # type: ignore[arg-type]
+    headers = {"Tus-Resumable": "1.0.0"}
+    with on_the_way(page, lambda route: route.fulfill(status=status, body=told, headers=headers)):
         drop(driven, tape)
         look(page, f"upload-refused-{status}", ("not taken", "Not uploaded"), ("not taken", says))
 
 
 @contextlib.contextmanager
-def on_the_way(page: Page, does: object, address: str = "/uploads/") -> Iterator[None]:
+def on_the_way(page: Page, does: Callable[[Route], object], address: str = "/uploads/") -> Iterator[None]:
     """While this is done with what the page asks of this address."""
-    page.route(re.compile(address), does)  # type: ignore[arg-type]
+    page.route(re.compile(address), does)
     try:
         yield
     finally:

@@ -16,9 +16,7 @@ import psycopg
 
 from tests.gateway.sources import missing, wait_until_open
 from tests.running import free_port
-from tests.waiting import none_is_left
-
-START_SECONDS = 30.0
+from tests.waiting import PATIENCE, none_is_left
 
 
 class Killable:
@@ -57,7 +55,7 @@ class Killable:
             self._process = subprocess.Popen(
                 self._command(), cwd=self.folder, user=self.user, stdout=log, stderr=subprocess.STDOUT
             )
-        wait_until_open(self.port, START_SECONDS)
+        wait_until_open(self.port, PATIENCE)
 
     def kill(self) -> None:
         """SIGKILL to it and to all that it had started, as when the machine runs out of memory."""
@@ -69,7 +67,7 @@ class Killable:
             for one in family:
                 with suppress(psutil.NoSuchProcess):
                     one.kill()
-            none_is_left(family, START_SECONDS)
+            none_is_left(family, PATIENCE)
         self._process.wait()
         self._process = None
 
@@ -115,7 +113,7 @@ class Postgres(Killable):
 
     def start(self) -> None:
         super().start()
-        deadline = time.monotonic() + START_SECONDS
+        deadline = time.monotonic() + PATIENCE
         while True:  # it listens before it has recovered
             with suppress(psycopg.OperationalError), psycopg.connect(self.url):
                 return

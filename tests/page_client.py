@@ -22,6 +22,7 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake
 from memweb.speech import frames
 from tests.running import RunningServer
 from tests.upstream_simulator import SAMPLES, numbered_pcm
+from tests.waiting import PATIENCE
 
 PING_SECONDS = 4.0
 DEAD_SECONDS = 9.0
@@ -170,7 +171,7 @@ class PageClient:
     def states(self) -> list[str]:
         return [message["state"] for message in self.messages if message["t"] == "state"]
 
-    async def until(self, true: Callable[[], bool], what: str, seconds: float = 60.0) -> None:
+    async def until(self, true: Callable[[], bool], what: str, seconds: float = PATIENCE) -> None:
         """Wait until something holds; AssertionError when it does not in time."""
         deadline = time.monotonic() + seconds
         while not true():
@@ -182,7 +183,7 @@ class PageClient:
                 )
             await asyncio.sleep(0.02)
 
-    async def ended(self, seconds: float = 90.0) -> str:
+    async def ended(self, seconds: float = PATIENCE) -> str:
         """Finish, and wait until the server says it is over; the record's address."""
         self.finish()
         await self.until(lambda: bool(self.ended_url), "the end", seconds)

@@ -20,9 +20,10 @@ from typing import IO, Any, Literal, Self
 from urllib.parse import urlsplit, urlunsplit
 from urllib.request import urlopen
 
+from tests.waiting import PATIENCE
+
 ROOT = Path(__file__).resolve().parent.parent
 _SQLITE = "memweb.sqlite3"
-START_SECONDS = 60.0
 STOP_SECONDS = 20.0
 SECRET_KEY = "tests-only-" + "k" * 50
 Part = Literal["web", "worker", "streams"]
@@ -121,6 +122,10 @@ class _Answering:
 
     def stop(self) -> None:
         self._process.communicate()  # the end of what it is asked is its own
+
+    def kill(self) -> None:
+        self._process.kill()
+        self._process.communicate()
 
 
 class RunningServer:
@@ -230,7 +235,7 @@ class RunningServer:
         if part == "web":
             self._wait_until_healthy()
 
-    def wait_for_the_end(self, part: Part, seconds: float = 60.0) -> int:
+    def wait_for_the_end(self, part: Part, seconds: float = PATIENCE) -> int:
         """The exit code of a process that ends by itself."""
         return self._children.pop(part).wait(seconds)
 
@@ -266,7 +271,11 @@ class RunningServer:
             answering = self._answering.pop()  # who asks at the same time has another one
         except IndexError:
             answering = _Answering(self.environment)
-        status, said, failed = answering.answer(script)
+        try:
+            status, said, failed = answering.answer(script)
+        except BaseException:  # cut off in the middle, by a test's time: what it would say next answers nobody
+            answering.kill()
+            raise
         self._answering.append(answering)
         if status:
             raise AssertionError(f"a script failed:\n{said}\n{failed}")
@@ -312,7 +321,7 @@ class RunningServer:
             return subprocess.Popen(command, cwd=ROOT, env=self.environment, stdout=log, stderr=subprocess.STDOUT)
 
     def _wait_until_healthy(self) -> None:
-        deadline = time.monotonic() + START_SECONDS
+        deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline:
             for child in self._children.values():
                 if child.poll() is not None:
@@ -325,7 +334,7 @@ class RunningServer:
                 pass
             time.sleep(0.05)
         self.kill()
-        raise AssertionError(f"not healthy after {START_SECONDS:.0f} s:\n{self.log()}")
+        raise AssertionError(f"not healthy after {PATIENCE:.0f} s:\n{self.log()}")
 
     def _end(self, how: signal.Signals) -> int:
         self._stop_answering()

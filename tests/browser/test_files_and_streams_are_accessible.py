@@ -18,11 +18,12 @@ from playwright.sync_api import CDPSession, Locator, Page, Route, expect
 
 from tests import media_files
 from tests.browser import axe
-from tests.browser.driving import PATIENCE, Driven, browser, wait
+from tests.browser.driving import EXPECT_MS, Driven, browser, wait
 from tests.browser.standing import LONG_NAME, Ids
 from tests.browser.test_uploading import drop
 from tests.gateway_stand_in import Fault, StandIn
 from tests.running import RunningServer
+from tests.waiting import PATIENCE
 
 pytestmark = [pytest.mark.browser, pytest.mark.process]
 
@@ -473,4 +474,4 @@ def test_a_lost_label_a_wide_row_and_a_state_that_is_not_there_would_be_found(dr
         with pytest.raises(AssertionError, match="Connecting"):
             look(page, "not there", "Connecting")
     finally:
-        expect.set_options(timeout=None)
+        expect.set_options(timeout=EXPECT_MS)

@@ -133,7 +133,7 @@ def many_files(folder: Path, count: int) -> list[Path]:
 
 
 @pytest.mark.process
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(900)
 def test_two_hundred_files_at_once_are_announced_sent_in_turn_and_all_reach_an_end(
     hosted: StandIn, server: RunningServer, tmp_path: Path
 ) -> None:

@@ -16,7 +16,7 @@ from tests.page_client import PageClient
 from tests.running import RunningServer
 from tests.upstream_simulator import Simulator
 
-pytestmark = [pytest.mark.process, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.process, pytest.mark.timeout(600)]
 
 MOST_SECONDS_UNTIL_SAID = 30
 

@@ -13,7 +13,7 @@ from tests.page_client import PageClient
 from tests.running import RunningServer
 from tests.upstream_simulator import Simulator
 
-pytestmark = [pytest.mark.process, pytest.mark.timeout(120 + 40 * DRILLS)]
+pytestmark = [pytest.mark.process, pytest.mark.timeout(300 + 60 * DRILLS)]
 
 ACKNOWLEDGED_TOO_EARLY = """
 import queue, threading, time

@@ -11,11 +11,12 @@ from tests.dictation.evidence import assert_whole, environment, kept_text, recor
 from tests.page_client import PageClient
 from tests.running import RunningServer
 from tests.upstream_simulator import Simulator, numbers_in
+from tests.waiting import PATIENCE
 
 pytestmark = pytest.mark.process
 
 
-def wait_until_over(server: RunningServer, page: PageClient, seconds: float = 90) -> None:
+def wait_until_over(server: RunningServer, page: PageClient, seconds: float = PATIENCE) -> None:
     deadline = time.monotonic() + seconds
     while not record_of(server, page.record_id)["over"]:
         assert time.monotonic() < deadline, f"not finished in time\n{server.log()[-3000:]}"

@@ -9,8 +9,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -23,6 +21,7 @@ from memweb.engines.live import LiveStream
 from memweb.speech.events import Failed
 from tests.engines.conftest import SECOND, Clip, Heard, listen, speak, transcribed
 from tests.running import ROOT
+from tests.waiting import until
 from tests.wer import wer, words
 
 pytestmark = [pytest.mark.process, pytest.mark.usefixtures("engines")]
@@ -205,13 +204,6 @@ async def test_a_worker_that_nobody_understands_fails_its_streams_in_words(
     await stream.close()
 
 
-def _until(condition: Callable[[], bool], seconds: float = 60.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-
-
 _PARENT = """
 import asyncio, os, sys
 os.environ["DJANGO_SETTINGS_MODULE"] = "memweb.settings"
@@ -238,7 +230,7 @@ def test_no_engine_outlives_a_killed_parent(tmp_path: Path, two_cities: bytes, *
         pid = int(parent.stdout.readline())
         assert psutil.pid_exists(pid)
         parent.kill()
-    _until(lambda: not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE)
+    until(lambda: not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE)
 
 
 async def test_capacity_is_refused_in_words_and_given_back_at_once() -> None:

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from tests.waiting import PATIENCE
+
 Answer = int | tuple[int, dict[str, str]] | None
 """A status, with headers perhaps; None: no answer, the connection is cut."""
 
@@ -37,7 +39,7 @@ class Receiver:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}/hook"
 
-    def wait_for(self, count: int, seconds: float = 20.0) -> list[Received]:
+    def wait_for(self, count: int, seconds: float = PATIENCE) -> list[Received]:
         """The messages, once there are so many."""
         deadline = time.monotonic() + seconds
         while len(self.got) < count:

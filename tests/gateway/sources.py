@@ -21,6 +21,7 @@ import av
 import pytest
 
 from tests.running import free_port
+from tests.waiting import PATIENCE
 
 RATE = 48_000
 _RTMP = "/usr/lib/nginx/modules/ngx_rtmp_module.so"
@@ -51,7 +52,7 @@ def missing(what: str) -> None:
     pytest.skip(f"{what} is not installed here, so this was NOT tested: see .ci/run for the package")
 
 
-def wait_until_open(port: int, seconds: float = 20.0) -> None:
+def wait_until_open(port: int, seconds: float = PATIENCE) -> None:
     deadline = time.monotonic() + seconds
     while True:
         with suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):

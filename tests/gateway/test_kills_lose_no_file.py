@@ -18,7 +18,7 @@ from tests.gateway.test_official_clients_transcribe_files import wav_of
 from tests.running import RunningServer
 from tests.waiting import until
 
-pytestmark = [pytest.mark.process, pytest.mark.speech, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.process, pytest.mark.speech, pytest.mark.timeout(600)]
 
 API = "/serve/api/v2"
 

@@ -26,7 +26,7 @@ from tests.gateway.test_official_clients_transcribe_files import wav_of
 from tests.running import RunningServer
 from tests.waiting import until
 
-pytestmark = [pytest.mark.process, pytest.mark.speech, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.process, pytest.mark.speech, pytest.mark.timeout(900)]
 
 API = "/serve/api/v2"
 PERIOD = 24
@@ -157,11 +157,11 @@ class Drill:
         return str(self._api.get(f"/tasks/{task_id}").json()["data"]["status"])
 
     def _until_heard(self, task_id: str) -> None:
-        until(lambda: self._status(task_id) == "done", 90)
+        until(lambda: self._status(task_id) == "done")
 
     def _until_accepted(self, tasks: list[str]) -> None:
         """Until something of each was accepted, whatever it took."""
-        until(lambda: self._again() and all(self._receiver.accepted[task] for task in tasks), 90)
+        until(lambda: self._again() and all(self._receiver.accepted[task] for task in tasks))
 
     def _again(self) -> bool:
         self._server.ask(TRY_NOW)
@@ -202,10 +202,10 @@ class Drill:
     def _end(self) -> None:
         """At one source's own end; the others are stopped when something was said after the kill. All is delivered."""
         before = {kind: len(stream.finals) for kind, stream in self._streams.items() if kind != WHOLE}
-        until(lambda: self._again() and all(len(self._streams[kind].finals) > before[kind] + 2 for kind in before), 90)
+        until(lambda: self._again() and all(len(self._streams[kind].finals) > before[kind] + 2 for kind in before))
         for kind in before:
             self._api.post("/audio-stream/stop", json={"task_id": self._streams[kind].task_id})
-        until(lambda: self._streams[WHOLE].statuses[-1], 90)
+        until(lambda: self._streams[WHOLE].statuses[-1])
         self._until_heard(self._files[-1])
         until(lambda: self._again() and self._server.ask(WAITING) == "0")
 

@@ -45,7 +45,7 @@ class Up:
 
     def link(self) -> str:
         """The sign-in link, once memweb is ready."""
-        until(lambda: READY.search(self.said()) or self.process.poll() is not None, 90)
+        until(lambda: READY.search(self.said()) or self.process.poll() is not None)
         found = READY.search(self.said())
         assert found, self.said().decode()
         return found[1].decode()
@@ -80,7 +80,7 @@ def test_the_printed_link_signs_in_and_the_worker_lives(up: Up) -> None:
         assert str(page.url).endswith(f":{up.port}/")
     assert set(up.below()) == {"server", "worker", "streams"}
     for name in ("worker", "streams"):
-        until((up.log.parent / "data" / f"{name}.heartbeat").exists, 20)
+        until((up.log.parent / "data" / f"{name}.heartbeat").exists)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

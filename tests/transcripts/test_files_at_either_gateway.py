@@ -30,7 +30,7 @@ from transcripts.hearing.refold import refold
 from transcripts.models import Job, Message, Record, Recording, Segment
 
 pytestmark = [
-    pytest.mark.django_db(transaction=True), pytest.mark.process, pytest.mark.speech, pytest.mark.timeout(180),
+    pytest.mark.django_db(transaction=True), pytest.mark.process, pytest.mark.speech, pytest.mark.timeout(600),
 ]  # fmt: skip
 SECONDS = 7
 PHRASES = ("best of times", "worst of times")

@@ -6,6 +6,8 @@ import gzip
 import io
 import json
 import socket
+import struct
+import threading
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
@@ -16,6 +18,7 @@ from memweb.upstream import errors, http
 from memweb.upstream.address import Gateway
 from memweb.upstream.http import Client
 from tests.gateway_stand_in import API, Fault, StandIn
+from tests.waiting import until
 
 
 @pytest.fixture
@@ -239,6 +242,24 @@ def test_the_stand_in_passes_over_an_upload_that_was_cut_off(capfd: pytest.Captu
             line.shutdown(socket.SHUT_WR)
             assert line.recv(100) == b"", "there is nobody to answer"
         assert hosted.asked == []
+    assert capfd.readouterr().err == ""
+
+
+def test_the_stand_in_passes_over_who_hangs_up_before_the_answer(capfd: pytest.CaptureFixture[str]) -> None:
+    with StandIn() as hosted:
+        address = urlsplit(hosted.url)
+        answers = threading.active_count()
+        with socket.create_connection((address.hostname, address.port)) as line:
+            line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            hosted.seconds = 0.3
+            asset_id = hosted.keep("a.wav", b"sound")
+            body = json.dumps({"asset_id": asset_id}).encode()
+            head = (
+                f"POST {API}/transcriptions/sync-generate-audio HTTP/1.1\r\nHost: a\r\nAuthorization: {hosted.key}\r\n"
+            )
+            line.sendall(head.encode() + b"Content-Length: %d\r\n\r\n" % len(body) + body)
+            until(lambda: hosted.asked)
+        until(lambda: threading.active_count() <= answers)
     assert capfd.readouterr().err == ""
 
 

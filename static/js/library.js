@@ -108,6 +108,12 @@ document.addEventListener('keydown', (event) => {
   }
 });
 
+// A menu that opens below the window's edge is brought in, whole: on a phone nothing would seem to happen.
+document.addEventListener('toggle', (event) => {
+  const menu = /** @type {HTMLDetailsElement} */ (event.target);
+  if (menu.matches('.item .acts[open]')) menu.querySelector('.drop')?.scrollIntoView({ block: 'nearest' });
+}, true);
+
 /** From moment to moment by the arrow keys. @param {KeyboardEvent} event @param {Element} from */
 function walk(event, from) {
   const moments = /** @type {HTMLElement[]} */ ([...document.querySelectorAll('.moments a')]);

@@ -369,6 +369,20 @@ def test_a_row_is_renamed_and_a_deleted_one_comes_back(driven: Driven) -> None:
     page.get_by_role("link", name="Wednesday stand-up").wait_for()
 
 
+@pytest.mark.parametrize("size", [(1280, 600), (390, 600)])
+def test_a_menu_that_opens_below_the_edge_is_brought_into_sight(driven: Driven, size: tuple[int, int]) -> None:
+    page = driven.page
+    page.set_viewport_size({"width": size[0], "height": size[1]})
+    page.goto(driven.server.url + "/transcripts/")
+    for place in (3, 8):
+        row = page.locator(".item").nth(place)
+        row.get_by_label("Actions for").evaluate("button => button.scrollIntoView({ block: 'end' })")
+        row.get_by_label("Actions for").click()
+        expect(row.get_by_label("Title")).to_be_in_viewport(ratio=1)
+        expect(row.get_by_role("button", name="Move to the bin")).to_be_in_viewport(ratio=1)
+        page.keyboard.press("Escape")
+
+
 def test_from_its_page_a_record_goes_to_the_bin_and_back(driven: Driven) -> None:
     page = driven.page
     page.goto(driven.server.url + "/transcripts/")

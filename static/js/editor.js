@@ -298,18 +298,18 @@ export class Editor extends (globalThis.HTMLElement ?? Object) {
     for (const drafts of this.drafts.elsewhere) await this.#sendOn(drafts);
   }
 
-  /** Drafts of another version are saved there, and it is said: they are not in the text that is shown here. @param {Drafts} drafts */
+  /** Drafts of another version are saved there, and the server says where else; the text on this page is without them. @param {Drafts} drafts */
   async #sendOn(drafts) {
     const { base, version } = drafts.server;
     const name = document.querySelector(`.versions a[href="?version=${version}"] span`)?.textContent;
     const there = name ? `“${name}”` : 'another version';
-    let [saved, left] = [0, 0];
+    let [left, said] = [0, ''];
     for (const [key, draft] of Object.entries(drafts.all)) {
       try {
         const { status, answer } = await drafts.server.post('text/', { segment: draft.segments, text: draft.text });
         if (isThere(status, answer, draft)) {
           drafts.keep(key, null);
-          saved += 1;
+          said = (status === 200 && answer.said) || said || `Saved in ${there}, and not in this text.`;
         } else {
           left += 1;
         }
@@ -318,7 +318,7 @@ export class Editor extends (globalThis.HTMLElement ?? Object) {
         left += 1;
       }
     }
-    if (saved) this.#tell(`What you typed before in ${there} is saved there, and not in this text.`, `${base}comparison/${version}/${this.server.version}/`, 'Compare the two');
+    if (said) this.#tell(`What you typed before: ${said}`, `${base}comparison/${version}/${this.server.version}/`, 'Compare the two');
     if (left) this.#tell(`What you typed before in ${there} is not saved yet. It is kept in this browser.`, `${base}?version=${version}`, 'Show it');
   }
 

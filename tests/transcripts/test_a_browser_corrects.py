@@ -353,7 +353,7 @@ def test_drafts_that_cannot_be_saved_wait_with_the_reason(page: Page) -> None:
     assert page.locator(".turn .prose > p").all_text_contents() == ["Mine.", *before[1:]]
 
 
-def test_what_was_typed_in_another_version_is_saved_there_and_that_is_said(
+def test_what_was_typed_in_another_version_is_saved_there_and_in_the_one_shown_and_that_is_said(
     page: Page, told: RunningServer, record: str
 ) -> None:
     page.evaluate("""() => {
@@ -361,14 +361,15 @@ def test_what_was_typed_in_another_version_is_saved_there_and_that_is_said(
       drafts.keep('b', { segments: ['b:0'], text: 'Typed without a network.' });
       drafts.keep('c', { segments: ['c:77'], text: 'Typed over what somebody changed.' });
     }""")
-    newer = told.ask(READ).partition("?")[2]
+    newer = told.ask(READ.replace("second_pass", "retranscribed")).partition("?")[2]
     page.goto(f"{told.url}{record.partition('?')[0]}?{newer}")
     said_here = page.locator(".earlier p")
     expect(said_here).to_have_text([
-        "What you typed before in “Second pass” is saved there, and not in this text. Compare the two",
+        "What you typed before: Saved in “Second pass” and in “Transcribed again”. “Transcribed again” is shown"
+        " and shared: reload the page to go on there. Compare the two",
         "What you typed before in “Second pass” is not saved yet. It is kept in this browser. Show it",
     ])  # fmt: skip
-    assert said(told, record)[1] == "Typed without a network."
+    assert said(told, record)[1] == said(told, newer)[1] == "Typed without a network."
     expect(page.locator("textarea")).to_have_count(0)
     page.get_by_role("link", name="Show it").click()
     expect(page.locator("textarea")).to_have_value("Typed over what somebody changed.")

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from django.db import connection
 from django.test import Client
 
 from memweb.accounts.models import Preferences, User
@@ -15,6 +18,7 @@ from memweb.speech import transcript as speech
 from tests.transcripts import making
 from transcripts import jobs, queries, recordings, services
 from transcripts.editor import carrying, editing
+from transcripts.errors import Conflict
 from transcripts.hearing import second_pass
 from transcripts.models import Job, Record, Version
 
@@ -289,23 +293,90 @@ def test_a_correction_is_made_once_however_often_it_goes_over(alice: User) -> No
         assert texts(shown(record)) == ["so um we never saw it"]
 
 
-def test_a_page_older_than_the_second_pass_is_told_where_its_correction_went(
+def test_a_correction_begun_before_the_second_pass_came_is_in_both(
+    alice: User, client: Client, record: Record, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its page is older than the text shown now: nobody would see what is saved in the older one alone."""
+    client.force_login(alice)
+    hears(monkeypatch, HEARD)
+    jobs.run(job_id=sealed(record).pk, work=second_pass.make)
+    version = shown(record)
+    assert version.kind == Version.Kind.SECOND_PASS
+    live = record.versions.get(kind=Version.Kind.LIVE)
+
+    def correct(segment: str, text: str) -> str:
+        answer = client.post(
+            f"/transcripts/{record.pk}/text/?version=1", {"segment": segment, "text": text},
+            headers={"Accept": "text/x-paragraphs"},
+        )  # fmt: skip
+        assert answer.status_code == 200
+        return answer.content.decode()
+
+    both = "Saved in “Live text” and in “Second pass”. “Second pass” is shown and shared: reload the page"
+    only = "Saved in “Live text” only. “Second pass” is shown and shared: reload the page"
+    first, second = (f"{row.key}:{row.revision}" for row in live.segments.shown())
+    assert both in correct(first, "hello Ann")
+    assert texts(version) == ["Hello Ann", "How are you?"]
+    assert both in correct(second, "how is he")
+    assert texts(version) == ["Hello Ann", "How is he"]
+    assert texts(live) == ["hello Ann", "how is he"]
+    undone = client.post(f"/transcripts/{record.pk}/undoing/?version=1", headers={"Accept": "text/x-paragraphs"})
+    assert only in undone.content.decode()
+    assert texts(version) == ["Hello Ann", "How is he"]
+    assert shown(record) == version
+
+
+def test_what_was_corrected_in_the_second_pass_is_not_written_over_from_an_older_page(
     alice: User, client: Client, record: Record, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client.force_login(alice)
-    pages = {"headers": {"Accept": "text/x-paragraphs"}}
-    address = f"/transcripts/{record.pk}/text/?version=1"
-    told = "Saved in “Live text” only. “Second pass” is shown and shared"
-    said = client.post(address, {"segment": "1-0:0", "text": "hello where"}, **pages).content.decode()
-    assert told not in said
-    version = services.add_version(
-        record_id=record.pk, kind=Version.Kind.SECOND_PASS, model="other", language="en", segments=HEARD
-    )
-    services.show_version(record_id=record.pk, number=version.number)
-    said = client.post(address, {"segment": "1-0:1", "text": "hello here"}, **pages).content.decode()
-    assert told in said
-    said = client.post(address, {"segment": "1-0:2", "text": "hello there"}, follow=True).content.decode()
-    assert told in said
+    hears(monkeypatch, HEARD)
+    jobs.run(job_id=sealed(record).pk, work=second_pass.make)
+    version = shown(record)
+    corrected(version, "0", "Hello, Bob.", alice)
+    live = record.versions.get(kind=Version.Kind.LIVE)
+    row = live.segments.shown()[0]
+    said = client.post(
+        f"/transcripts/{record.pk}/text/?version=1", {"segment": f"{row.key}:{row.revision}", "text": "hello Ann"},
+        follow=True,
+    ).content.decode()  # fmt: skip
+    assert "Saved in “Live text” only. “Second pass” is shown and shared: reload the page to correct that." in said
+    assert (texts(version)[0], texts(live)[0]) == ("Hello, Bob.", "hello Ann")
+
+
+def test_who_corrects_the_second_pass_while_another_page_does_so_is_not_written_over(
+    alice: User, record: Record, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hears(monkeypatch, HEARD)
+    jobs.run(job_id=sealed(record).pk, work=second_pass.make)
+    version, live = shown(record), record.versions.get(kind=Version.Kind.LIVE)
+    corrected(live, live.segments.shown()[0].key, "hello Ann", alice)
+    read, tried, conflicts = threading.Event(), threading.Event(), []
+
+    def correct_too() -> None:
+        assert read.wait(20)
+        tried.set()
+        try:
+            corrected(version, "0", "Hello, Bob.", alice)
+        except Conflict as conflict:
+            conflicts.append(conflict)
+        finally:
+            connection.close()
+
+    def slowly(target: Version, after: editing.Sides) -> None:
+        read.set()
+        assert tried.wait(20)
+        time.sleep(0.5)  # the other one would have written by now, if it could
+        write(target, after)
+
+    write = carrying._change
+    monkeypatch.setattr(carrying, "_change", slowly)
+    other = threading.Thread(target=correct_too)
+    other.start()
+    assert carrying.follow(source=live, target=version)
+    other.join(60)
+    assert len(conflicts) == 1
+    assert texts(version)[0] == "Hello Ann"
 
 
 @pytest.mark.speech

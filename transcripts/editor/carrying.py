@@ -58,6 +58,16 @@ def carry_over(*, source: Version, target: Version, speakers_follow: bool = Fals
 
 
 @transaction.atomic
+def follow(*, source: Version, target: Version) -> bool:
+    """Make what was just corrected in one version in the one that is shown, too. Whether it found its place there."""
+    held = target.segments.select_for_update(of=("self",)).order_by("pk")
+    list(held.values_list("pk", flat=True))  # what is corrected there meanwhile waits, and is then seen as changed
+    last = target.edits.order_by("-pk").values_list("pk", flat=True).first() or 0
+    carry_over(source=source, target=target)
+    return target.edits.filter(pk__gt=last).exists()
+
+
+@transaction.atomic
 def carry_names(*, source: Version, target: Version) -> None:
     """Call the voices of one version as the same voices are called in another; whose was not found is kept with it."""
     voices = {voice.label: voice for voice in Speaker.objects.filter(record_id=source.record_id)}

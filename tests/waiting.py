@@ -47,8 +47,9 @@ class Stopwatch:
         return self._took - self._lost
 
     def _feel(self) -> None:
-        woke = time.monotonic()
-        while not self._over.wait(self.TICK_S):
+        woke, over = self._began, False
+        while not over:
+            over = self._over.wait(self.TICK_S)
             slept, woke = time.monotonic() - woke, time.monotonic()
             self._lost += max(slept - 2 * self.TICK_S, 0.0)
 

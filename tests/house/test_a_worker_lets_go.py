@@ -11,6 +11,7 @@ from typing import Any
 import psutil
 import pytest
 
+from memweb.gateway import tasks
 from memweb.supervisor import STOP_S
 from tests.running import RunningServer
 from tests.waiting import none_is_left, until
@@ -66,6 +67,7 @@ def test_a_long_file_goes_from_a_worker_that_ends_to_the_next_one(tmp_path: Path
         assert (found["job"], found["attempts"], found["task"], found["tries"]) == ("queued", 0, "queued", 0)
         began = time.monotonic()
         server.start_one("worker")
-        until(lambda: state()["task"] == "running")
-        assert time.monotonic() - began < 20, "a lease had to run out first"
-        assert (state()["job"], state()["attempts"]) == ("running", 1)
+        until(lambda: (found := state())["task"] == found["job"] == "running")
+        assert time.monotonic() - began < tasks.LEASE.total_seconds(), "a lease had to run out first"
+        found = state()
+        assert (found["attempts"], found["tries"]) == (1, 1)

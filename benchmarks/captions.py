@@ -25,6 +25,7 @@ from pathlib import Path
 import psutil
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
+from websockets.typing import Origin
 
 from tests.dictation.evidence import environment
 from tests.dictation.test_an_audience_reads_along import link
@@ -75,7 +76,7 @@ async def audience(server: RunningServer, viewers: int, frames: int, arm: Arm) -
         address = f"{server.ws_url}/ws/captions/{await link(server, page.record_id)}/"
         everyone = []
         for _ in range(viewers):
-            line = connect(address, origin=server.origin, compression=None)  # type: ignore[arg-type]
+            line = connect(address, origin=Origin(server.origin), compression=None)
             everyone.append(Viewer(await seats.enter_async_context(line)))
         watching = [asyncio.create_task(one.watch()) for one in everyone]
         await page.until(lambda: all(0 in one.seen for one in everyone), "a first look")

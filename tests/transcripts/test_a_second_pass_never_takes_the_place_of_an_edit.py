@@ -60,6 +60,14 @@ def sealed(record: Record) -> Job:
     return Job.objects.get(record=record, kind="second_pass", status="queued")
 
 
+def heard_again(record: Record, monkeypatch: pytest.MonkeyPatch) -> tuple[Version, Version]:
+    """Its live text, and the second pass's reading, which is shown."""
+    hears(monkeypatch, HEARD)
+    jobs.run(job_id=sealed(record).pk, work=second_pass.make)
+    assert shown(record).kind == Version.Kind.SECOND_PASS
+    return record.versions.get(kind=Version.Kind.LIVE), shown(record)
+
+
 def shown(record: Record) -> Version:
     record.refresh_from_db()
     assert record.current_version is not None
@@ -298,11 +306,7 @@ def test_a_correction_begun_before_the_second_pass_came_is_in_both(
 ) -> None:
     """Its page is older than the text shown now: nobody would see what is saved in the older one alone."""
     client.force_login(alice)
-    hears(monkeypatch, HEARD)
-    jobs.run(job_id=sealed(record).pk, work=second_pass.make)
-    version = shown(record)
-    assert version.kind == Version.Kind.SECOND_PASS
-    live = record.versions.get(kind=Version.Kind.LIVE)
+    live, version = heard_again(record, monkeypatch)
 
     def correct(segment: str, text: str) -> str:
         answer = client.post(
@@ -330,11 +334,8 @@ def test_what_was_corrected_in_the_second_pass_is_not_written_over_from_an_older
     alice: User, client: Client, record: Record, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client.force_login(alice)
-    hears(monkeypatch, HEARD)
-    jobs.run(job_id=sealed(record).pk, work=second_pass.make)
-    version = shown(record)
+    live, version = heard_again(record, monkeypatch)
     corrected(version, "0", "Hello, Bob.", alice)
-    live = record.versions.get(kind=Version.Kind.LIVE)
     row = live.segments.shown()[0]
     said = client.post(
         f"/transcripts/{record.pk}/text/?version=1", {"segment": f"{row.key}:{row.revision}", "text": "hello Ann"},
@@ -347,9 +348,7 @@ def test_what_was_corrected_in_the_second_pass_is_not_written_over_from_an_older
 def test_who_corrects_the_second_pass_while_another_page_does_so_is_not_written_over(
     alice: User, record: Record, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    hears(monkeypatch, HEARD)
-    jobs.run(job_id=sealed(record).pk, work=second_pass.make)
-    version, live = shown(record), record.versions.get(kind=Version.Kind.LIVE)
+    live, version = heard_again(record, monkeypatch)
     corrected(live, live.segments.shown()[0].key, "hello Ann", alice)
     read, tried, conflicts = threading.Event(), threading.Event(), []
 

@@ -18,14 +18,14 @@ import time
 from tests.waiting import Stopwatch
 with Stopwatch() as watch:
     print("begun", flush=True)
-    time.sleep(0.5)
+    time.sleep(0.5)  # what is timed, of which the halt below is to be no part
 print(watch.seconds)
 """
 
 
 def test_what_is_slow_is_counted() -> None:
     with Stopwatch() as watch:
-        time.sleep(2)
+        time.sleep(2)  # what is timed; long enough that a machine that halts for a second leaves some of it
     assert watch.seconds > 0.2
 
 
@@ -36,7 +36,7 @@ def test_a_machine_that_ran_nobody_is_not_counted() -> None:
         assert asleep.stdout is not None
         assert asleep.stdout.readline() == "begun\n"
         os.kill(asleep.pid, signal.SIGSTOP)
-        time.sleep(3)
+        time.sleep(3)  # the halt itself
         os.kill(asleep.pid, signal.SIGCONT)
         assert float(asleep.stdout.readline()) < 1.5
     assert time.monotonic() - began > 3

@@ -21,7 +21,7 @@ from memweb.engines.live import LiveStream
 from memweb.speech.events import Failed
 from tests.engines.conftest import SECOND, Clip, Heard, listen, speak, transcribed
 from tests.running import ROOT
-from tests.waiting import until
+from tests.waiting import PATIENCE, none_is_left
 from tests.wer import wer, words
 
 pytestmark = [pytest.mark.process, pytest.mark.usefixtures("engines")]
@@ -227,10 +227,9 @@ def test_no_engine_outlives_a_killed_parent(tmp_path: Path, two_cities: bytes, *
     environment = {**os.environ, "MEMWEB_DATA_DIR": str(tmp_path), "PYTHONPATH": str(ROOT)}
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment, cwd=ROOT) as parent:
         assert parent.stdout is not None
-        pid = int(parent.stdout.readline())
-        assert psutil.pid_exists(pid)
+        engine = psutil.Process(int(parent.stdout.readline()))
         parent.kill()
-    until(lambda: not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE)
+    none_is_left([engine], PATIENCE)
 
 
 async def test_capacity_is_refused_in_words_and_given_back_at_once() -> None:

@@ -248,7 +248,7 @@ def test_the_stand_in_passes_over_an_upload_that_was_cut_off(capfd: pytest.Captu
 def test_the_stand_in_passes_over_who_hangs_up_before_the_answer(capfd: pytest.CaptureFixture[str]) -> None:
     with StandIn() as hosted:
         address = urlsplit(hosted.url)
-        answers = threading.active_count()
+        before = set(threading.enumerate())
         with socket.create_connection((address.hostname, address.port)) as line:
             line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             hosted.seconds = 0.3
@@ -259,7 +259,7 @@ def test_the_stand_in_passes_over_who_hangs_up_before_the_answer(capfd: pytest.C
             )
             line.sendall(head.encode() + b"Content-Length: %d\r\n\r\n" % len(body) + body)
             until(lambda: hosted.asked)
-        until(lambda: threading.active_count() <= answers)
+        until(lambda: set(threading.enumerate()) <= before)
     assert capfd.readouterr().err == ""
 
 

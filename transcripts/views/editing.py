@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.db.models import F
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -207,7 +206,7 @@ def _answer(request: HttpRequest, record: Record, version: Version, deed: Deed, 
     except Refused as error:
         status, said = 422, str(error)
     else:
-        said = _in_what_is_shown(record, version) if edit else ""
+        said = _carry_to_what_is_shown(record, version) if edit else ""
     if request.headers.get("Accept") != "text/x-paragraphs":
         if said:
             messages.add_message(request, messages.WARNING if edit else messages.ERROR, said)
@@ -222,15 +221,16 @@ def _answer(request: HttpRequest, record: Record, version: Version, deed: Deed, 
     return render(request, "transcripts/_changed.html", context, status=status)
 
 
-def _in_what_is_shown(record: Record, version: Version) -> str:
+def _carry_to_what_is_shown(record: Record, version: Version) -> str:
     """Make a correction in the version that is shown, too: the page may be older than that. What to know of it."""
-    shown = Version.objects.filter(pk=F("record__current_version_id"), record=record).first()
+    record.refresh_from_db(fields=["current_version"])
+    shown = record.current_version
     if shown is None or shown == version:
         return ""
-    names = version.get_kind_display(), shown.get_kind_display()
+    here, there = version.get_kind_display(), shown.get_kind_display()
     if carrying.follow(source=version, target=shown):
-        return "Saved in “{0}” and in “{1}”. “{1}” is shown and shared: reload the page to go on there.".format(*names)
-    return f"Saved in “{names[0]}” only. “{names[1]}” is shown and shared: reload the page to correct that."
+        return f"Saved in “{here}” and in “{there}”. “{there}” is shown and shared: reload the page to go on there."
+    return f"Saved in “{here}” only. “{there}” is shown and shared: reload the page to correct that."
 
 
 def _reload(request: HttpRequest, record: Record, version: Version) -> HttpResponse:
